@@ -1,0 +1,265 @@
+"""What an agent's session tells its listeners. The same names go over the platform's WebSocket."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from hookflash.events.base import Record, named
+
+__all__ = [
+    "AgentState",
+    "AgentStateChanged",
+    "DtmfReceived",
+    "ErrorOccurred",
+    "FalseInterruption",
+    "LineSilent",
+    "SessionClosedEvent",
+    "SessionEvent",
+    "SessionStarted",
+    "SpeechInterrupted",
+    "ToolFinished",
+    "ToolStarted",
+    "TurnCompleted",
+    "TurnMetrics",
+    "UserState",
+    "UserStateChanged",
+    "UserTranscription",
+    "UtteranceBegan",
+    "UtteranceSpoken",
+]
+
+
+class AgentState(StrEnum):
+    """What the agent is at."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    TOOL_RUNNING = "tool_running"
+    CLOSING = "closing"
+
+
+class UserState(StrEnum):
+    """What the caller is at."""
+
+    IDLE = "idle"
+    SPEAKING = "speaking"
+    LISTENING = "listening"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told(Record):
+    """What all of these have.
+
+    Attributes:
+        sequence: counts the session's events from 1.
+        at: seconds since the session was made, on its monotonic clock.
+        turn: the caller's turn it belongs to; empty outside of turns.
+    """
+
+    sequence: int
+    at: float
+    turn: str = ""
+
+
+@named("session.started")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(_Told):
+    """The agent has the line; its `on_enter` runs next."""
+
+
+@named("session.closed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClosedEvent(_Told):
+    """The session is over.
+
+    Attributes:
+        reason: `hangup`, `caller_hung_up`, `link_lost`, `closed`, `error`, or what `close` or
+            `hangup` was given.
+    """
+
+    reason: str
+
+
+@named("agent.state_changed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStateChanged(_Told):
+    """The agent is at something else now."""
+
+    old: AgentState
+    new: AgentState
+
+
+@named("user.state_changed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserStateChanged(_Told):
+    """The caller is at something else now."""
+
+    old: UserState
+    new: UserState
+
+
+@named("user.transcription")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTranscription(_Told):
+    """Words of the caller, as recognised until now (`final` False) or for good."""
+
+    text: str
+    final: bool
+
+
+@named("turn.completed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnCompleted(_Told):
+    """The caller's turn is over, and will be answered.
+
+    Attributes:
+        text: its words.
+        reason: as `TurnEndReason`, or `keypad`.
+    """
+
+    text: str
+    reason: str
+
+
+@named("turn.metrics")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnMetrics(_Told):
+    """How long the parts of an answer took, in seconds. None: it did not happen, or not measured.
+
+    Attributes:
+        latency: from the end of the caller's speech to the first sound heard of the answer.
+        endpointing: from the end of the caller's speech to the decision that the turn is over.
+        llm_first_text: from that decision to the model's first words.
+        tts_first_audio: from the first sentence to its first audio.
+    """
+
+    latency: float | None = None
+    endpointing: float | None = None
+    llm_first_text: float | None = None
+    tts_first_audio: float | None = None
+
+
+@named("agent.utterance_began")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceBegan(_Told):
+    """The caller begins to hear an utterance."""
+
+    utterance: str
+
+
+@named("agent.utterance_spoken")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceSpoken(_Told):
+    """Nothing more of an utterance will be heard.
+
+    Attributes:
+        said: all the words that were to be said.
+        heard: those that were.
+        played_ms: how much audio was heard.
+        interrupted: whether it was cut short.
+    """
+
+    utterance: str
+    said: str
+    heard: str
+    played_ms: float
+    interrupted: bool
+
+
+@named("agent.speech_interrupted")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechInterrupted(_Told):
+    """The caller took the turn while the agent spoke or thought.
+
+    Attributes:
+        reason: `words`, `stop_word`, `duration`, `keys`, or `program`.
+    """
+
+    reason: str
+
+
+@named("agent.false_interruption")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FalseInterruption(_Told):
+    """The agent hushed for what was no interruption, and went on where it was."""
+
+
+@named("line.silent")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineSilent(_Told):
+    """Nobody was heard for the session's `wake_up` seconds.
+
+    Attributes:
+        count: 1 for the first silence since the caller was heard, 2 for the next, and so on.
+    """
+
+    count: int
+
+
+@named("tool.started")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted(_Told):
+    """A tool runs."""
+
+    tool: str
+    call_id: str
+
+
+@named("tool.finished")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished(_Told):
+    """A tool has answered."""
+
+    tool: str
+    call_id: str
+    is_error: bool
+    seconds: float
+
+
+@named("dtmf.received")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfReceived(_Told):
+    """The caller pressed a key."""
+
+    digit: str
+
+
+@named("error")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorOccurred(_Told):
+    """Something failed. The session goes on if it can.
+
+    Attributes:
+        source: `stt`, `llm`, `tts`, `vad`, `tool`, `hook`, `turn`, `handler`.
+        reason: short stable word, as `HookflashError.reason`.
+        message: for people; holds no words of the caller.
+        recoverable: whether the session goes on.
+    """
+
+    source: str
+    reason: str
+    message: str
+    recoverable: bool
+
+
+SessionEvent: TypeAlias = (
+    SessionStarted
+    | SessionClosedEvent
+    | AgentStateChanged
+    | UserStateChanged
+    | UserTranscription
+    | TurnCompleted
+    | TurnMetrics
+    | UtteranceBegan
+    | UtteranceSpoken
+    | SpeechInterrupted
+    | FalseInterruption
+    | LineSilent
+    | ToolStarted
+    | ToolFinished
+    | DtmfReceived
+    | ErrorOccurred
+)
