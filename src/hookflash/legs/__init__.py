@@ -1,0 +1,1 @@
+"""Legs: live two-way audio paths. `base` is what everything above sees."""

@@ -1,0 +1,612 @@
+"""A leg: one live two-way audio path to one party, whatever carries it.
+
+In comes audio as 20 ms frames of PCM16, and key presses. Out goes whatever is played: queued
+utterances, one after the other, paced on absolute deadlines by the process's one ticker, a little
+(`Leg.lead`) ahead of real time. `machines.playout` keeps the truth about what was heard; the leg
+drives it. A subclass only spells: how to send a frame, a mark, a clear, and how to close.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from hookflash.audio.frames import FRAME_MS, frame_bytes
+from hookflash.audio.tones import dtmf_tones
+from hookflash.errors import LegClosed, UsageError
+from hookflash.events.playout import (
+    AudioQueued,
+    AudioSent,
+    MarkPassed,
+    PlaceMark,
+    PlayoutCleared,
+    PlayoutClosed,
+    PlayoutCommand,
+    PlayoutEvent,
+    PlayoutHeld,
+    UtteranceClosed,
+    UtteranceFinished,
+    UtteranceStarted,
+)
+from hookflash.ids import LegId
+from hookflash.machines.playout import PlayoutConfig, PlayoutMachine
+from hookflash.runtime.chance import new_id
+from hookflash.runtime.driver import Driver
+from hookflash.runtime.tape import Tape
+from hookflash.runtime.ticker import TICK, Ticker, TickerEntry
+
+__all__ = ["Frame", "Leg", "LegCapabilities", "LegListener", "LegTap", "Played", "Playout"]
+
+# Frames of a run are reported to the playout machine together; half a second bounds how much
+# a crash could leave unreported.
+_RUN_FRAMES = 25
+_LATE_TOLERANCE = TICK / 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegCapabilities:
+    """What this kind of leg can do.
+
+    Attributes:
+        marks: the peer tells when audio was played; else our clock says it.
+        clear: the peer can drop audio that it has not played yet.
+        digits_out: `audio` (tones in the audio) or `signal` (the peer sends them).
+    """
+
+    marks: bool
+    clear: bool
+    digits_out: str = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """20 ms of the party's audio.
+
+    Attributes:
+        pcm: PCM16 little-endian mono at the leg's sample rate.
+        at: when it was received, in the loop's seconds.
+    """
+
+    pcm: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What became of an utterance.
+
+    Attributes:
+        played_ms: how much of it the party heard.
+        total_ms: how much of it there was.
+        interrupted: True if it was cut short.
+    """
+
+    played_ms: float
+    total_ms: float
+    interrupted: bool
+
+
+class LegListener(Protocol):
+    """Who hears the party. Called on the loop's thread; must not block."""
+
+    def audio_received(self, pcm: bytes, at: float) -> None:
+        """20 ms of PCM16 came in; `at` is now, in the loop's seconds."""
+        ...
+
+    def digit_received(self, digit: str, at: float) -> None:
+        """The party pressed a key: one of `0-9 * # A-D`."""
+        ...
+
+    def leg_closed(self, reason: str) -> None:
+        """The leg is over: `peer_stopped`, `peer_closed`, `link_lost`, `we_closed`, `protocol`."""
+        ...
+
+
+class LegTap(Protocol):
+    """Who records both sides. Called on the loop's thread; must not block."""
+
+    def tap_in(self, pcm: bytes, at: float) -> None:
+        """Audio from the party, received at `at`."""
+        ...
+
+    def tap_out(self, pcm: bytes, at: float) -> None:
+        """Audio to the party, which will begin to hear it at `at`."""
+        ...
+
+    def tap_cut(self, at: float) -> None:
+        """Nothing that was to be heard after `at` will be heard."""
+        ...
+
+
+class Playout:
+    """One utterance on its way to the party. Await it to learn what was heard.
+
+    Written by whoever synthesises: `write` as audio comes, then `close`. Cancelling an awaiting
+    task does not stop it; `cancel` does.
+    """
+
+    __slots__ = ("_closed", "_finished", "_leg", "_offset", "_pcm", "_started", "id")
+
+    def __init__(self, leg: "Leg", utterance: str) -> None:
+        """Made by `Leg.play`."""
+        self.id = utterance
+        self._leg = leg
+        self._pcm = bytearray()
+        self._offset = 0
+        self._closed = False
+        loop = asyncio.get_running_loop()
+        self._started: asyncio.Future[None] = loop.create_future()
+        self._finished: asyncio.Future[Played] = loop.create_future()
+
+    def write(self, pcm: bytes) -> None:
+        """Append PCM16 at the leg's sample rate. Ignored once the utterance was cut short.
+
+        Raises:
+            UsageError: after `close`, or an odd number of bytes.
+        """
+        if self._closed:
+            msg = "this utterance is closed; play another"
+            raise UsageError(msg)
+        if len(pcm) % 2:
+            msg = "PCM16 audio has an even number of bytes"
+            raise UsageError(msg)
+        if pcm and not self._finished.done():
+            self._pcm += pcm
+            self._leg.audio_written(self, len(pcm))
+
+    def close(self) -> None:
+        """Say that no audio follows. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            if not self._finished.done():
+                self._leg.playout_closed(self)
+
+    def cancel(self) -> None:
+        """Drop what is left of it: what was heard until now is what `await` returns."""
+        if not self._finished.done():
+            self._leg.clear(self)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more of it will be heard."""
+        return self._finished.done()
+
+    @property
+    def played_ms(self) -> float:
+        """How much of it was heard until now."""
+        if self._finished.done():
+            return self._finished.result().played_ms
+        return self._leg.heard_ms(self)
+
+    async def wait_started(self) -> None:
+        """Wait until the party begins to hear it, or it is over."""
+        await asyncio.wait([self._started, self._finished], return_when=asyncio.FIRST_COMPLETED)
+
+    def __await__(self) -> Generator[object, None, Played]:
+        """Wait until nothing more of it will be heard."""
+        return asyncio.shield(self._finished).__await__()
+
+    # For the leg.
+
+    def next_frame(self, size: int) -> bytes | None:
+        """Take the next frame; a closed utterance's last one is padded with silence."""
+        end = self._offset + size
+        have = len(self._pcm)
+        if end <= have:
+            frame = bytes(self._pcm[self._offset : end])
+        elif self._closed and self._offset < have:
+            frame = bytes(self._pcm[self._offset : have]).ljust(size, b"\0")
+            end = have
+        else:
+            return None
+        self._offset = end
+        return frame
+
+    @property
+    def sent_bytes(self) -> int:
+        """How far sending has come."""
+        return self._offset
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
+    def sent_whole(self) -> bool:
+        """Whether there is nothing left to send, for good."""
+        return self._closed and self._offset >= len(self._pcm)
+
+    def rewind(self, offset: int) -> None:
+        """Send again from here."""
+        self._offset = offset
+
+    def begin(self) -> None:
+        """The party begins to hear it."""
+        if not self._started.done():
+            self._started.set_result(None)
+
+    def finish(self, played: Played) -> None:
+        """Nothing more of it will be heard; its audio is let go."""
+        self._closed = True
+        self._pcm.clear()
+        if not self._finished.done():
+            self._finished.set_result(played)
+
+
+class Leg(ABC):
+    """One live two-way audio path. Made inside a running loop; ends by `close` or by the peer.
+
+    Attributes:
+        id: ours.
+        sample_rate: Hz of the PCM16 on both sides: 8000 for telephone legs.
+        capabilities: what this kind can do.
+        lead: seconds that sending is ahead of real time. The peer's buffer rides out our jitter
+            for that long, and a clear has no more than that to drop.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int,
+        capabilities: LegCapabilities,
+        lead: float = 0.04,
+        tape: Tape | None = None,
+    ) -> None:
+        """Begin as an open leg with nothing to play."""
+        self.id = LegId(new_id("leg"))
+        self.sample_rate = sample_rate
+        self.capabilities = capabilities
+        self.lead = lead
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[LegListener] = []
+        self._taps: list[LegTap] = []
+        self._frame_bytes = frame_bytes(sample_rate)
+        self._bytes_per_ms = sample_rate * 2 / 1000
+        self._ordinal = 0
+        self._open: dict[str, Playout] = {}
+        self._to_send: deque[Playout] = deque()
+        self._run: tuple[Playout, int, float] | None = None
+        self._next_due = 0.0
+        self._heard_until = 0.0
+        self._paused = False
+        self._entry: TickerEntry | None = None
+        self._close_reason: str | None = None
+        self._closed: asyncio.Future[str] = self._loop.create_future()
+        config = PlayoutConfig(marks=capabilities.marks)
+        self._machine = PlayoutMachine(config)
+        self._driver: Driver[PlayoutEvent, PlayoutCommand] = Driver(
+            self._machine, self._obey, name="playout", tape=tape, config=config
+        )
+
+    # What a kind of leg must spell.
+
+    @abstractmethod
+    def _send_frame(self, pcm: bytes) -> None:
+        """Send 20 ms of PCM16 to the peer. Must not block or raise."""
+
+    @abstractmethod
+    def _send_mark(self, mark: str) -> None:
+        """Ask the peer to return `mark` when all audio before it was played."""
+
+    @abstractmethod
+    def _send_clear(self) -> None:
+        """Ask the peer to drop the audio it has not played."""
+
+    @abstractmethod
+    def _shut(self, reason: str) -> None:
+        """Begin to close the link itself. Must not block or raise."""
+
+    # Listening.
+
+    def listen(self, listener: LegListener) -> None:
+        """Tell `listener` what comes from the party, from now on."""
+        self._listeners.append(listener)
+        if self._close_reason is not None:
+            listener.leg_closed(self._close_reason)
+
+    def unlisten(self, listener: LegListener) -> None:
+        """Tell it no more. Idempotent."""
+        self._listeners = [other for other in self._listeners if other is not listener]
+
+    def tap(self, tap: LegTap) -> None:
+        """Let `tap` record both sides, from now on."""
+        self._taps.append(tap)
+
+    def untap(self, tap: LegTap) -> None:
+        """Let it record no more. Idempotent."""
+        self._taps = [other for other in self._taps if other is not tap]
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Iterate over the party's audio from now until the leg is closed.
+
+        A reader that falls more than 10 s behind loses the oldest frames.
+        """
+        queue: asyncio.Queue[Frame | None] = asyncio.Queue()
+        reader = _FrameReader(queue)
+        self.listen(reader)
+        try:
+            while (frame := await queue.get()) is not None:
+                yield frame
+        finally:
+            self.unlisten(reader)
+
+    # Playing.
+
+    def play(self, pcm: bytes | None = None) -> Playout:
+        """Queue an utterance behind those that are queued.
+
+        Args:
+            pcm: the whole of it, PCM16 at the leg's sample rate; None lets the caller `write`
+                it as it is made, and `close`.
+
+        Raises:
+            LegClosed: the leg is over.
+        """
+        if self._close_reason is not None:
+            msg = f"the leg is closed ({self._close_reason})"
+            raise LegClosed(msg)
+        self._ordinal += 1
+        playout = Playout(self, str(self._ordinal))
+        self._open[playout.id] = playout
+        self._to_send.append(playout)
+        self._driver.feed(AudioQueued(utterance=playout.id, ms=0))
+        if pcm is not None:
+            playout.write(pcm)
+            playout.close()
+        return playout
+
+    def send_dtmf(self, digits: str) -> Playout:
+        """Press keys: tones in the audio, queued like an utterance. `w` waits 0.5 s, `W` 1 s.
+
+        Raises:
+            UsageError: a character that no key has.
+            LegClosed: the leg is over.
+        """
+        return self.play(dtmf_tones(digits, self.sample_rate))
+
+    def pause(self) -> None:
+        """Hush within a frame and keep the place. Idempotent."""
+        if self._paused or self._close_reason is not None:
+            return
+        self._paused = True
+        self._cut(PlayoutHeld())
+        for playout in self._open.values():
+            heard = self._machine.sent_ms(playout.id)
+            playout.rewind(2 * round(heard * self._bytes_per_ms / 2))
+        self._to_send = deque(p for p in self._open.values() if not p.sent_whole)
+
+    def resume(self) -> None:
+        """Go on where `pause` hushed. Idempotent."""
+        if self._paused:
+            self._paused = False
+            self._wake()
+
+    @property
+    def paused(self) -> bool:
+        """Whether `pause` holds."""
+        return self._paused
+
+    def clear(self, playout: Playout | None = None) -> None:
+        """Drop what was not heard yet: all utterances, or one. Ends a pause."""
+        if self._close_reason is not None:
+            return
+        if playout is None or all(other is playout for other in self._open.values()):
+            self._to_send.clear()
+            self._paused = False
+            self._cut(PlayoutCleared())
+        elif playout.sent_bytes == 0:
+            self._to_send = deque(p for p in self._to_send if p is not playout)
+            self._driver.feed(PlayoutCleared(utterance=playout.id))
+        else:
+            # Others are queued behind it: take the place of each, drop this one, go on.
+            was_paused = self._paused
+            self.pause()
+            self._to_send = deque(p for p in self._to_send if p is not playout)
+            self._driver.feed(PlayoutCleared(utterance=playout.id))
+            if not was_paused:
+                self.resume()
+
+    @property
+    def playing(self) -> bool:
+        """Whether anything queued was not heard to its end yet."""
+        return bool(self._open)
+
+    # Closing.
+
+    def close(self, reason: str = "we_closed") -> None:
+        """End the leg now: what is queued is dropped. Idempotent. Let it play out by awaiting it."""
+        if self._close_reason is None:
+            self._shut(reason)
+            self._over(reason)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the leg is over."""
+        return self._close_reason is not None
+
+    async def wait_closed(self) -> str:
+        """Wait until the leg is over; return why."""
+        return await asyncio.shield(self._closed)
+
+    # From the link (for subclasses).
+
+    def _heard_audio(self, pcm: bytes) -> None:
+        at = self._loop.time()
+        for tap in self._taps:
+            tap.tap_in(pcm, at)
+        for listener in self._listeners:
+            listener.audio_received(pcm, at)
+
+    def _heard_digit(self, digit: str) -> None:
+        at = self._loop.time()
+        for listener in self._listeners:
+            listener.digit_received(digit, at)
+
+    def _mark_returned(self, mark: str) -> None:
+        self._report_run()
+        self._driver.feed(MarkPassed(mark=mark))
+
+    def _over(self, reason: str) -> None:
+        """The link is gone, or we let it go. Tells everyone, once."""
+        if self._close_reason is not None:
+            return
+        self._close_reason = reason
+        self._report_run()
+        self._to_send.clear()
+        self._stop_ticking()
+        self._driver.feed(PlayoutClosed())
+        self._driver.close()
+        now = self._loop.time()
+        for tap in self._taps:
+            tap.tap_cut(now)
+        for listener in tuple(self._listeners):
+            listener.leg_closed(reason)
+        if not self._closed.done():
+            self._closed.set_result(reason)
+
+    # From playouts.
+
+    def audio_written(self, playout: Playout, size: int) -> None:
+        """More of an utterance is there to be sent."""
+        self._driver.feed(AudioQueued(utterance=playout.id, ms=size / self._bytes_per_ms))
+        self._wake()
+
+    def playout_closed(self, playout: Playout) -> None:
+        """An utterance is complete."""
+        if playout.sent_whole:
+            self._report_run()
+        self._driver.feed(UtteranceClosed(utterance=playout.id))
+        self._wake()
+
+    def heard_ms(self, playout: Playout) -> float:
+        """How much of an open utterance was heard until now."""
+        self._report_run()
+        return self._machine.heard_ms(playout.id, self._loop.time())
+
+    # Pacing.
+
+    def _wake(self) -> None:
+        if self._entry is not None or self._paused or self._close_reason is not None:
+            return
+        if not self._to_send:
+            return
+        now = self._loop.time()
+        # After an underrun the peer may still play what is within the lead.
+        self._next_due = max(now, self._heard_until)
+        self._advance(now)
+        if self._to_send and not self._paused:
+            self._entry = Ticker.current().add(self._advance)
+
+    def _stop_ticking(self) -> None:
+        if self._entry is not None:
+            self._entry.cancel()
+            self._entry = None
+
+    def _advance(self, deadline: float) -> None:
+        """Send every frame whose time (less the lead) has come."""
+        limit = deadline + self.lead + _LATE_TOLERANCE
+        while self._next_due <= limit:
+            frame = self._next_frame()
+            if frame is None:
+                self._report_run()
+                self._stop_ticking()
+                return
+            due = self._next_due
+            if due < deadline - TICK:
+                # A stall or a slow synthesiser: the party heard a gap; go on from now.
+                due = deadline
+            for tap in self._taps:
+                tap.tap_out(frame, due)
+            self._send_frame(frame)
+            self._next_due = self._heard_until = due + TICK
+
+    def _next_frame(self) -> bytes | None:
+        while self._to_send:
+            playout = self._to_send[0]
+            before = playout.sent_bytes
+            frame = playout.next_frame(self._frame_bytes)
+            if frame is not None:
+                self._count(playout, playout.sent_bytes - before)
+                return frame
+            if not playout.is_closed:
+                return None
+            self._to_send.popleft()
+            self._report_run()
+        return None
+
+    def _count(self, playout: Playout, size: int) -> None:
+        run = self._run
+        if run is not None and run[0] is not playout:
+            self._report_run()
+            run = None
+        if run is None:
+            first = playout.sent_bytes == size
+            self._run = (playout, size, max(self._loop.time(), self._next_due - self.lead))
+            if first or playout.sent_whole:
+                self._report_run()
+            return
+        total = run[1] + size
+        self._run = (playout, total, run[2])
+        if playout.sent_whole or total >= _RUN_FRAMES * self._frame_bytes:
+            self._report_run()
+
+    def _report_run(self) -> None:
+        if self._run is not None:
+            playout, size, began = self._run
+            self._run = None
+            ms = size / self._bytes_per_ms
+            self._driver.feed(AudioSent(utterance=playout.id, ms=ms, began=began))
+
+    def _cut(self, event: PlayoutHeld | PlayoutCleared) -> None:
+        self._report_run()
+        self._stop_ticking()
+        now = self._loop.time()
+        if self._heard_until > now:
+            if self.capabilities.clear:
+                self._send_clear()
+            for tap in self._taps:
+                tap.tap_cut(now)
+            self._heard_until = now
+        self._driver.feed(event)
+
+    def _obey(self, command: PlayoutCommand) -> None:
+        match command:
+            case PlaceMark():
+                self._send_mark(command.mark)
+            case UtteranceStarted():
+                playout = self._open.get(command.utterance)
+                if playout is not None:
+                    playout.begin()
+            case UtteranceFinished():
+                playout = self._open.pop(command.utterance, None)
+                if playout is not None:
+                    playout.finish(
+                        Played(
+                            played_ms=command.played_ms,
+                            total_ms=command.total_ms,
+                            interrupted=command.interrupted,
+                        )
+                    )
+
+
+class _FrameReader:
+    """Puts frames on a queue for `Leg.frames`."""
+
+    _MOST = 10_000 // FRAME_MS
+
+    def __init__(self, queue: "asyncio.Queue[Frame | None]") -> None:
+        self._queue = queue
+
+    def audio_received(self, pcm: bytes, at: float) -> None:
+        if self._queue.qsize() >= self._MOST:
+            self._queue.get_nowait()
+        self._queue.put_nowait(Frame(pcm, at))
+
+    def digit_received(self, digit: str, at: float) -> None:
+        """Not of interest here."""
+
+    def leg_closed(self, reason: str) -> None:
+        self._queue.put_nowait(None)

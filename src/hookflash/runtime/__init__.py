@@ -1,0 +1,1 @@
+"""The only place with time and cables: clock, owned tasks, driver, ticker, tape, log, servers."""

@@ -1,0 +1,264 @@
+"""What every leg must do. A leg of your own passes this before anything is built on it."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from hookflash.audio.dtmf import DtmfDetector
+from hookflash.audio.frames import FRAME_MS, frame_bytes
+from hookflash.audio.tones import tone
+from hookflash.errors import LegClosed
+from hookflash.legs.base import Leg
+
+__all__ = ["FarSide", "check_leg"]
+
+
+class FarSide(Protocol):
+    """The party at the other end of the leg under test, as the check plays it."""
+
+    def received(self) -> list[tuple[float, bytes]]:
+        """Every 20 ms frame (PCM16 at the leg's rate) that arrived, and when, in loop seconds."""
+        ...
+
+    def send_frame(self, pcm: bytes) -> None:
+        """Speak 20 ms to the leg now."""
+        ...
+
+    def press(self, digit: str) -> None:
+        """Press one key, as this kind of link signals it."""
+        ...
+
+    def hang_up(self) -> None:
+        """End the link from the far side."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether the far side has seen the link end."""
+        ...
+
+
+Connect = Callable[[], AbstractAsyncContextManager[tuple[Leg, FarSide]]]
+
+
+class _Notes:
+    """A listener that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.digits = ""
+        self.closed: list[str] = []
+
+    def audio_received(self, pcm: bytes, at: float) -> None:
+        self.frames.append(pcm)
+
+    def digit_received(self, digit: str, at: float) -> None:
+        self.digits += digit
+
+    def leg_closed(self, reason: str) -> None:
+        self.closed.append(reason)
+
+
+async def check_leg(connect: Connect) -> None:
+    """Check a kind of leg. Run it on virtual time, or it takes half a minute.
+
+    Args:
+        connect: opens a fresh leg with its far side, and cleans up.
+
+    Raises:
+        AssertionError: what the leg did wrong.
+    """
+    await _plays_frames_of_20_ms_at_real_time_pace(connect)
+    await _play_tells_how_much_was_heard(connect)
+    await _utterances_play_in_order(connect)
+    await _clear_stops_within_a_frame(connect)
+    await _pause_keeps_the_place(connect)
+    await _the_far_side_is_heard(connect)
+    await _keys_are_heard(connect)
+    await _keys_are_sent(connect)
+    await _we_can_close(connect)
+    await _they_can_close(connect)
+
+
+class _about:  # noqa: N801  # reads as what it checks: `x in _about(500, 25)`
+    def __init__(self, wanted: float, give: float) -> None:
+        self._wanted = wanted
+        self._give = give
+
+    def __contains__(self, value: float) -> bool:
+        return abs(value - self._wanted) <= self._give
+
+    def __repr__(self) -> str:
+        return f"{self._wanted} give or take {self._give}"
+
+
+def _tone(leg: Leg, ms: int) -> bytes:
+    # Not silence, so that padding shows; a tone survives every codec.
+    return tone((440.0,), ms, rate=leg.sample_rate)
+
+
+async def _arrived(far: FarSide, count: int) -> None:
+    async with asyncio.timeout(5.0):
+        while len(far.received()) < count:
+            await asyncio.sleep(0.005)
+
+
+async def _plays_frames_of_20_ms_at_real_time_pace(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        await leg.play(_tone(leg, 500))
+        await _arrived(far, 25)
+        frames = far.received()
+        size = frame_bytes(leg.sample_rate)
+        assert [len(pcm) for _, pcm in frames] == [size] * 25, "frames are 20 ms long"
+        began = frames[0][0]
+        for index, (at, _) in enumerate(frames):
+            ideal = began + index * FRAME_MS / 1000
+            assert at <= ideal + 0.025, f"frame {index} was late"
+            assert at >= ideal - leg.lead - 0.025, f"frame {index} was sent further ahead than lead"
+
+
+async def _play_tells_how_much_was_heard(connect: Connect) -> None:
+    async with connect() as (leg, _):
+        began = asyncio.get_running_loop().time()
+        played = await leg.play(_tone(leg, 330))
+        assert played.total_ms in _about(330, 0.5)
+        assert played.played_ms in _about(330, 0.5), "what was played was heard"
+        assert not played.interrupted
+        assert asyncio.get_running_loop().time() - began >= 0.32, "heard takes as long as it lasts"
+        empty = await leg.play(b"")
+        assert (empty.played_ms, empty.total_ms, empty.interrupted) == (0, 0, False)
+
+
+async def _utterances_play_in_order(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        first = leg.play()
+        second = leg.play(_tone(leg, 40))
+        await asyncio.sleep(0.1)
+        assert far.received() == [], "the second waits for the first"
+        first.write(_tone(leg, 30))
+        first.close()
+        assert (await first).played_ms in _about(30, 0.5)
+        assert (await second).played_ms in _about(40, 0.5)
+        await _arrived(far, 4)
+        tail = far.received()[1][1]
+        assert not any(tail[-len(tail) // 4 :]) or _quiet(tail), "a tail is padded with silence"
+
+
+def _quiet(frame: bytes) -> bool:
+    """Whether the end of a frame is silence, give or take a codec's smallest steps."""
+    end = memoryview(frame).cast("h")[-len(frame) // 8 :]
+    return max(abs(sample) for sample in end) <= 8
+
+
+async def _clear_stops_within_a_frame(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        playout, queued = leg.play(_tone(leg, 3000)), leg.play(_tone(leg, 1000))
+        await asyncio.sleep(1.0)
+        leg.clear()
+        cleared = asyncio.get_running_loop().time()
+        played = await playout
+        assert played.interrupted
+        assert played.played_ms in _about(1000, FRAME_MS + 5)
+        assert played.total_ms in _about(3000, 0.5)
+        assert (await queued).played_ms == 0
+        await asyncio.sleep(0.3)
+        late = [at for at, _ in far.received() if at > cleared + FRAME_MS / 1000]
+        assert late == [], "nothing is sent after a clear"
+        again = await leg.play(_tone(leg, 100))
+        assert again.played_ms in _about(100, 0.5), "and the leg still plays"
+        assert not again.interrupted
+
+
+async def _pause_keeps_the_place(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        playout = leg.play(_tone(leg, 1000))
+        await asyncio.sleep(0.5)
+        leg.pause()
+        await asyncio.sleep(0.1)
+        sent = len(far.received())
+        held = playout.played_ms
+        assert held in _about(500, FRAME_MS + 5)
+        await asyncio.sleep(1.0)
+        assert len(far.received()) == sent, "nothing is sent while paused"
+        assert playout.played_ms == held
+        leg.resume()
+        played = await playout
+        assert not played.interrupted
+        assert played.played_ms in _about(1000, 1.0)
+
+
+async def _the_far_side_is_heard(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        notes = _Notes()
+        leg.listen(notes)
+        tone, size = _tone(leg, 200), frame_bytes(leg.sample_rate)
+        for start in range(0, len(tone), size):
+            far.send_frame(tone[start : start + size])
+        async with asyncio.timeout(5.0):
+            while len(notes.frames) < 10:
+                await asyncio.sleep(0.005)
+        assert [len(pcm) for pcm in notes.frames] == [size] * 10
+        loudest = max(abs(sample) for sample in memoryview(b"".join(notes.frames)).cast("h"))
+        wanted = max(abs(sample) for sample in memoryview(tone).cast("h"))
+        assert loudest in _about(wanted, wanted * 0.05), "the level is kept"
+
+
+async def _keys_are_heard(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        notes = _Notes()
+        leg.listen(notes)
+        for digit in "147*0#":
+            far.press(digit)
+        async with asyncio.timeout(5.0):
+            while len(notes.digits) < 6:
+                await asyncio.sleep(0.005)
+        assert notes.digits == "147*0#"
+
+
+async def _keys_are_sent(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        if leg.capabilities.digits_out != "audio":
+            return
+        await leg.send_dtmf("159#")
+        detector = DtmfDetector(leg.sample_rate)
+        found = detector.push(b"".join(pcm for _, pcm in far.received()))
+        found += detector.push(bytes(frame_bytes(leg.sample_rate) * 5))
+        assert "".join(each.digit for each in found) == "159#"
+
+
+async def _we_can_close(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        notes = _Notes()
+        leg.listen(notes)
+        playout = leg.play(_tone(leg, 5000))
+        await asyncio.sleep(0.5)
+        leg.close()
+        leg.close()
+        assert (await playout).interrupted
+        assert await leg.wait_closed() == "we_closed"
+        assert notes.closed == ["we_closed"]
+        async with asyncio.timeout(5.0):
+            while not far.gone():
+                await asyncio.sleep(0.005)
+        try:
+            leg.play(b"")
+        except LegClosed:
+            return
+        msg = "a closed leg refuses to play"
+        raise AssertionError(msg)
+
+
+async def _they_can_close(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        notes = _Notes()
+        leg.listen(notes)
+        playout = leg.play(_tone(leg, 5000))
+        await asyncio.sleep(0.5)
+        far.hang_up()
+        async with asyncio.timeout(5.0):
+            reason = await leg.wait_closed()
+        assert reason in {"peer_stopped", "peer_closed"}
+        assert notes.closed == [reason]
+        played = await playout
+        assert played.interrupted
+        assert 0 < played.played_ms <= 540
