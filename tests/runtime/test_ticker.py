@@ -1,9 +1,10 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from hookflash.runtime import clock
-from hookflash.runtime.ticker import TICK, Ticker
+from hookflash.runtime.ticker import TICK, Ticker, TickerEntry
 
 
 def test_an_entry_is_called_every_20_ms_on_absolute_deadlines() -> None:
@@ -29,7 +30,11 @@ def test_entries_are_spread_over_the_wheel() -> None:
 
     async def main() -> None:
         ticker = Ticker.current()
-        entries = [ticker.add(lambda due, i=i: phases.setdefault(i, due)) for i in range(8)]
+
+        def note(index: int) -> Callable[[float], None]:
+            return lambda due: phases.update({index: phases.get(index, due)})
+
+        entries = [ticker.add(note(index)) for index in range(8)]
         assert len(ticker) == 8
         await asyncio.sleep(0.05)
         for entry in entries:
@@ -88,7 +93,7 @@ def test_an_entry_may_cancel_itself_and_add_others() -> None:
             first.cancel()
             others.append(ticker.add(lambda _: calls.append("other")))
 
-        others = []
+        others: list[TickerEntry] = []
         first = ticker.add(once)
         await asyncio.sleep(0.1)
         others[0].cancel()

@@ -65,7 +65,7 @@ def from_wire(body: Mapping[str, Any]) -> Record:
         msg = f"no event or command is named {name!r}"
         raise UsageError(msg)
     try:
-        return cast("Record", msgspec.convert(fields, cls))
+        return msgspec.convert(fields, cls)
     except msgspec.ValidationError as exc:
         msg = f"{name}: {exc}"
         raise UsageError(msg) from exc

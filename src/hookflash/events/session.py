@@ -15,6 +15,7 @@ __all__ = [
     "LineSilent",
     "SessionClosedEvent",
     "SessionEvent",
+    "SessionRecord",
     "SessionStarted",
     "SpeechInterrupted",
     "ToolFinished",
@@ -50,7 +51,7 @@ class UserState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told(Record):
+class SessionRecord(Record):
     """What all of these have.
 
     Attributes:
@@ -66,13 +67,13 @@ class _Told(Record):
 
 @named("session.started")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStarted(_Told):
+class SessionStarted(SessionRecord):
     """The agent has the line; its `on_enter` runs next."""
 
 
 @named("session.closed")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionClosedEvent(_Told):
+class SessionClosedEvent(SessionRecord):
     """The session is over.
 
     Attributes:
@@ -85,7 +86,7 @@ class SessionClosedEvent(_Told):
 
 @named("agent.state_changed")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentStateChanged(_Told):
+class AgentStateChanged(SessionRecord):
     """The agent is at something else now."""
 
     old: AgentState
@@ -94,7 +95,7 @@ class AgentStateChanged(_Told):
 
 @named("user.state_changed")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserStateChanged(_Told):
+class UserStateChanged(SessionRecord):
     """The caller is at something else now."""
 
     old: UserState
@@ -103,7 +104,7 @@ class UserStateChanged(_Told):
 
 @named("user.transcription")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserTranscription(_Told):
+class UserTranscription(SessionRecord):
     """Words of the caller, as recognised until now (`final` False) or for good."""
 
     text: str
@@ -112,7 +113,7 @@ class UserTranscription(_Told):
 
 @named("turn.completed")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnCompleted(_Told):
+class TurnCompleted(SessionRecord):
     """The caller's turn is over, and will be answered.
 
     Attributes:
@@ -126,7 +127,7 @@ class TurnCompleted(_Told):
 
 @named("turn.metrics")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnMetrics(_Told):
+class TurnMetrics(SessionRecord):
     """How long the parts of an answer took, in seconds. None: it did not happen, or not measured.
 
     Attributes:
@@ -144,7 +145,7 @@ class TurnMetrics(_Told):
 
 @named("agent.utterance_began")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceBegan(_Told):
+class UtteranceBegan(SessionRecord):
     """The caller begins to hear an utterance."""
 
     utterance: str
@@ -152,7 +153,7 @@ class UtteranceBegan(_Told):
 
 @named("agent.utterance_spoken")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceSpoken(_Told):
+class UtteranceSpoken(SessionRecord):
     """Nothing more of an utterance will be heard.
 
     Attributes:
@@ -171,7 +172,7 @@ class UtteranceSpoken(_Told):
 
 @named("agent.speech_interrupted")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechInterrupted(_Told):
+class SpeechInterrupted(SessionRecord):
     """The caller took the turn while the agent spoke or thought.
 
     Attributes:
@@ -183,13 +184,13 @@ class SpeechInterrupted(_Told):
 
 @named("agent.false_interruption")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FalseInterruption(_Told):
+class FalseInterruption(SessionRecord):
     """The agent hushed for what was no interruption, and went on where it was."""
 
 
 @named("line.silent")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineSilent(_Told):
+class LineSilent(SessionRecord):
     """Nobody was heard for the session's `wake_up` seconds.
 
     Attributes:
@@ -201,7 +202,7 @@ class LineSilent(_Told):
 
 @named("tool.started")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolStarted(_Told):
+class ToolStarted(SessionRecord):
     """A tool runs."""
 
     tool: str
@@ -210,7 +211,7 @@ class ToolStarted(_Told):
 
 @named("tool.finished")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolFinished(_Told):
+class ToolFinished(SessionRecord):
     """A tool has answered."""
 
     tool: str
@@ -221,7 +222,7 @@ class ToolFinished(_Told):
 
 @named("dtmf.received")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DtmfReceived(_Told):
+class DtmfReceived(SessionRecord):
     """The caller pressed a key."""
 
     digit: str
@@ -229,7 +230,7 @@ class DtmfReceived(_Told):
 
 @named("error")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorOccurred(_Told):
+class ErrorOccurred(SessionRecord):
     """Something failed. The session goes on if it can.
 
     Attributes:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from hookflash.audio.frames import FRAME_MS, frame_bytes
 from hookflash.audio.tones import dtmf_tones
@@ -182,7 +182,8 @@ class Playout:
 
     async def wait_started(self) -> None:
         """Wait until the party begins to hear it, or it is over."""
-        await asyncio.wait([self._started, self._finished], return_when=asyncio.FIRST_COMPLETED)
+        waits: set[asyncio.Future[Any]] = {self._started, self._finished}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 
     def __await__(self) -> Generator[object, None, Played]:
         """Wait until nothing more of it will be heard."""

@@ -7,7 +7,7 @@ call. Until it said yes, nothing is heard from it and nothing is told to it.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,7 +80,8 @@ TWILIO = MediaDialect(
     capabilities=LegCapabilities(marks=True, clear=True),
 )
 
-_CODECS = {
+_Codec = Callable[[bytes], bytes]
+_CODECS: Mapping[str, tuple[_Codec, _Codec]] = {
     "mulaw": (ulaw_decode, ulaw_encode),
     "alaw": (alaw_decode, alaw_encode),
     "l16": (bytes, bytes),

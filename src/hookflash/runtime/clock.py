@@ -9,7 +9,7 @@ stands still and the loop waits for real. So a ten-minute call takes as long as 
 import asyncio
 import selectors
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -47,7 +47,7 @@ async def sleep_until(moment: float) -> None:
 
 
 @contextmanager
-def outside() -> Iterator[None]:
+def outside() -> Generator[None]:
     """Hold virtual time still while a foreign process works for us. No effect in real time."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):

@@ -1,5 +1,7 @@
 """Uvicorn's WebSocket with the door that `converse` looks for: messages without queue or task."""
 
+from typing import cast
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -27,9 +29,8 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         """Offer the extension in the scope, which the superclass has just made."""
         super().handle_connect(event)
         if self.response.status_code == 101:
-            extensions = self.scope["extensions"]
-            assert extensions is not None
-            extensions[DIRECT] = self.attach  # type: ignore[assignment]
+            extensions = cast("dict[str, object]", self.scope.get("extensions"))
+            extensions[DIRECT] = self.attach
 
     def attach(self, listener: SocketListener) -> Socket:
         """Send all further messages to `listener`; what already waits goes first."""

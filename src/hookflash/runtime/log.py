@@ -7,7 +7,7 @@ the net below: it masks whatever still looks like a telephone number.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -36,7 +36,7 @@ def mask(number: str) -> str:
 
 
 @contextmanager
-def call_scope(call_id: str) -> Iterator[None]:
+def call_scope(call_id: str) -> Generator[None]:
     """Put a call's id on every line logged inside, and by tasks started inside."""
     token = _call.set(call_id)
     try:

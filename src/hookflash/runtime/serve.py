@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -59,7 +59,7 @@ def bind(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0
-) -> AsyncIterator[Address]:
+) -> AsyncGenerator[Address]:
     """Serve an ASGI application while the block runs; yields where it listens.
 
     Lifespan events run. On exit connections are closed and everything has ended.
@@ -95,7 +95,7 @@ class _Server(uvicorn.Server):
     """Uvicorn without its signal handlers: our process has its own."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """Leave signals alone."""
         yield
 

@@ -8,7 +8,7 @@ they go through its `receive` and `send`, with the same result and more work.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -58,7 +58,8 @@ async def converse(websocket: WebSocket, join: Callable[[Socket], SocketListener
         websocket: accepted.
         join: is given our end, returns the listener.
     """
-    attach = (websocket.scope.get("extensions") or {}).get(DIRECT)
+    extensions = cast("dict[str, Attach]", websocket.scope.get("extensions") or {})
+    attach = extensions.get(DIRECT)
     if attach is not None:
         await _converse_directly(attach, join)
         return
@@ -85,9 +86,7 @@ async def converse(websocket: WebSocket, join: Callable[[Socket], SocketListener
         listener.socket_closed(code)
 
 
-async def _converse_directly(
-    attach: Callable[[SocketListener], Socket], join: Callable[[Socket], SocketListener]
-) -> None:
+async def _converse_directly(attach: Attach, join: Callable[[Socket], SocketListener]) -> None:
     closed = asyncio.get_running_loop().create_future()
     door = _Door(closed)
     socket = attach(door)

@@ -1,0 +1,283 @@
+"""A call: one leg, the carrier that carries it, and its life."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Literal
+
+from hookflash.carriers.base import Carrier
+from hookflash.errors import HookflashError, PeerError, SessionClosed, UsageError
+from hookflash.events.call import (
+    CallAnswered,
+    CallCommand,
+    CallEnded,
+    CallEvent,
+    CallLifecycleEvent,
+    CallRinging,
+    CallState,
+    CarrierStatus,
+    Direction,
+    EndCarrierCall,
+    HangupRequested,
+    LegLost,
+    LegUp,
+    Outcome,
+)
+from hookflash.ids import CallId
+from hookflash.legs.base import Leg
+from hookflash.machines.call import CallConfig, CallMachine
+from hookflash.runtime import clock
+from hookflash.runtime.chance import new_id
+from hookflash.runtime.driver import Driver
+from hookflash.runtime.log import mask
+from hookflash.runtime.tape import Tape
+from hookflash.runtime.tasks import TaskOwner
+
+__all__ = ["Call", "CallNotAnswered"]
+
+_log = logging.getLogger("hookflash.calls")
+
+
+class CallNotAnswered(PeerError):
+    """The call ended before it was answered.
+
+    Attributes:
+        outcome: how.
+        cause: the carrier's own word or code, if it gave one.
+    """
+
+    reason = "not_answered"
+
+    def __init__(self, ended: CallEnded) -> None:
+        """Keep how the call ended."""
+        super().__init__(f"the call was not answered ({ended.outcome})", code=ended.cause)
+        self.outcome = ended.outcome
+        self.cause = ended.cause
+
+
+class Call:
+    """One call, in or out. Made by an `App` (or by `Call.of_leg` for a leg without a carrier).
+
+    Attributes:
+        id: ours.
+        direction: `inbound` (they phoned us) or `outbound`.
+        from_: who phones.
+        to: who is phoned.
+        carrier_call_id: the carrier's name for it; None while it is not known.
+        headers: what else the carrier said about an inbound call.
+        started_at: when it began, UTC.
+        tape: where its machines write, if anywhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        direction: Literal["inbound", "outbound"],
+        from_: str = "",
+        to: str = "",
+        carrier: Carrier | None = None,
+        carrier_call_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        tape: Tape | None = None,
+        config: CallConfig | None = None,
+    ) -> None:
+        """Begin: ringing if inbound, dialling if outbound."""
+        self.id = CallId(new_id("call"))
+        self.direction = direction
+        self.from_ = from_
+        self.to = to
+        self.carrier_call_id = carrier_call_id
+        self.headers: Mapping[str, str] = dict(headers or {})
+        self.started_at: datetime = clock.wall()
+        self.tape = tape
+        self._carrier = carrier
+        self._leg: Leg | None = None
+        self._ended: CallEnded | None = None
+        loop = asyncio.get_running_loop()
+        self._decision: asyncio.Future[str | None] = loop.create_future()
+        self._answered: asyncio.Future[None] = loop.create_future()
+        self._over: asyncio.Future[CallEnded] = loop.create_future()
+        self._readers: list[asyncio.Queue[CallLifecycleEvent]] = []
+        self._said: list[CallLifecycleEvent] = []
+        self._tasks = TaskOwner(self.id)
+        config = config or CallConfig()
+        self._machine = CallMachine(Direction(direction), config)
+        self._driver: Driver[CallEvent, CallCommand] = Driver(
+            self._machine,
+            self._obey,
+            name="call",
+            tape=tape,
+            config={"direction": direction, **asdict(config)},
+        )
+
+    @classmethod
+    def of_leg(cls, leg: Leg, *, tape: Tape | None = None) -> "Call":
+        """Make an answered inbound call out of a leg that no carrier controls."""
+        call = cls(direction="inbound", tape=tape)
+        call._decision.set_result(None)
+        call.attach(leg)
+        return call
+
+    # What the user's program asks.
+
+    @property
+    def state(self) -> CallState:
+        """Where the call is in its life."""
+        return self._machine.state
+
+    @property
+    def leg(self) -> Leg | None:
+        """The call's media path, once there is one."""
+        return self._leg
+
+    @property
+    def ended(self) -> CallEnded | None:
+        """How it ended; None while it lives."""
+        return self._ended
+
+    async def answer(self) -> Leg:
+        """Answer an inbound call, or wait until an outbound one is answered; return its leg.
+
+        Raises:
+            CallNotAnswered: it ended first: busy, no answer, rejected, canceled, failed.
+        """
+        if not self._decision.done():
+            self._decision.set_result(None)
+        waits: set[asyncio.Future[Any]] = {self._answered, self._over}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if self._leg is None or not self._answered.done():
+            raise CallNotAnswered(await asyncio.shield(self._over))
+        return self._leg
+
+    def reject(self, reason: Literal["rejected", "busy"] = "rejected") -> None:
+        """Do not answer an inbound call.
+
+        Raises:
+            UsageError: it is outbound, or was answered already.
+        """
+        if self.direction == "outbound" or (self._decision.done() and self._leg is not None):
+            msg = "only an inbound call that is not answered can be rejected; use hangup()"
+            raise UsageError(msg)
+        if not self._decision.done():
+            self._decision.set_result(reason)
+
+    async def hangup(self, reason: str = "hangup") -> CallEnded:
+        """End the call and wait until it has ended. What is queued to be said is dropped."""
+        self._driver.feed(HangupRequested(reason=reason))
+        return await self.wait_ended()
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys (`0-9 * # A-D`, `w` waits 0.5 s, `W` 1 s); return when they were played.
+
+        Raises:
+            SessionClosed: the call has no leg, or it is over.
+            UsageError: a character that no key has.
+        """
+        if self._leg is None or self._leg.closed:
+            msg = "the call has no open leg to send digits on"
+            raise SessionClosed(msg)
+        await self._leg.send_dtmf(digits)
+
+    async def wait_ended(self) -> CallEnded:
+        """Wait until the call is over; return how it ended."""
+        return await asyncio.shield(self._over)
+
+    async def events(self) -> AsyncIterator[CallLifecycleEvent]:
+        """Iterate over `CallRinging`, `CallAnswered` and `CallEnded`, those past included."""
+        queue: asyncio.Queue[CallLifecycleEvent] = asyncio.Queue()
+        for event in self._said:
+            queue.put_nowait(event)
+        self._readers.append(queue)
+        try:
+            while True:
+                event = await queue.get()
+                yield event
+                if isinstance(event, CallEnded):
+                    return
+        finally:
+            self._readers.remove(queue)
+
+    # What the carrier's side tells (for `App`).
+
+    async def wait_decision(self) -> str | None:
+        """Wait until the program answers (None) or rejects (the reason) an inbound call."""
+        return await asyncio.shield(self._decision)
+
+    def attach(self, leg: Leg) -> None:
+        """The media path is open.
+
+        Raises:
+            UsageError: the call has a leg already.
+        """
+        if self._leg is not None:
+            msg = "the call has a leg already"
+            raise UsageError(msg)
+        self._leg = leg
+        self._driver.feed(LegUp())
+        leg.listen(self)
+
+    def report(self, status: CarrierStatus) -> None:
+        """The carrier said where the call is."""
+        self._driver.feed(status)
+
+    async def aclose(self) -> None:
+        """End the call if it lives, and everything of it. Idempotent."""
+        if self._ended is None:
+            await self.hangup("shutdown")
+        await self._tasks.aclose()
+
+    # As the leg's listener.
+
+    def audio_received(self, pcm: bytes, at: float) -> None:
+        """Of no interest here."""
+
+    def digit_received(self, digit: str, at: float) -> None:
+        """Of no interest here."""
+
+    def leg_closed(self, reason: str) -> None:
+        """The media path is gone."""
+        self._driver.feed(LegLost(reason=reason))
+
+    def _obey(self, command: CallCommand) -> None:
+        match command:
+            case EndCarrierCall():
+                self._tasks.start(self._end_at_carrier(cancel=command.cancel), name="end")
+            case CallRinging():
+                self._tell(command)
+            case CallAnswered():
+                _log.info("%s answered, %s", self.id, mask(self.from_))
+                if not self._answered.done():
+                    self._answered.set_result(None)
+                self._tell(command)
+            case CallEnded():
+                self._end(command)
+
+    def _end(self, ended: CallEnded) -> None:
+        self._ended = ended
+        _log.info("%s ended: %s (%s), %.1f s", self.id, ended.outcome, ended.reason, ended.duration)
+        self._driver.close()
+        if self._leg is not None:
+            self._leg.close()
+        if not self._decision.done():
+            self._decision.set_result("busy" if ended.outcome is Outcome.BUSY else "rejected")
+        self._tell(ended)
+        if not self._over.done():
+            self._over.set_result(ended)
+
+    def _tell(self, event: CallLifecycleEvent) -> None:
+        self._said.append(event)
+        for queue in self._readers:
+            queue.put_nowait(event)
+
+    async def _end_at_carrier(self, *, cancel: bool) -> None:
+        """Let the carrier end the call; without its control, closing the stream does."""
+        if self._carrier is not None and self.carrier_call_id is not None:
+            try:
+                await self._carrier.end(self.carrier_call_id, cancel=cancel)
+            except HookflashError as exc:
+                # The stream below is the other way to end it, and the machine's deadline the last.
+                _log.warning("%s: the carrier did not end it (%s)", self.id, exc.reason)
+        if self._leg is not None:
+            self._leg.close()

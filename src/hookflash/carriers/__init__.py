@@ -1,0 +1,1 @@
+"""Telephone companies: `base` says what each must do, then one file per company."""

@@ -1,0 +1,292 @@
+"""Twilio. Webhooks need no package; control uses the official SDK (extra `twilio`)."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, cast
+
+from hookflash.carriers.base import (
+    Answer,
+    Carrier,
+    CarrierReport,
+    IncomingCall,
+    Line,
+    PlacedCall,
+    Webhook,
+)
+from hookflash.errors import CarrierError, ConfigError, LinkError, MissingExtra, ProtocolError
+from hookflash.events.call import CallState, CarrierStatus, Outcome
+from hookflash.wire.signatures import check_twilio
+from hookflash.wire.twiml import Connect, Parameter, Reject, Response, Stream, render
+
+if TYPE_CHECKING:  # the vendor's types, not an arrow of ours
+    from twilio.http import AsyncHttpClient
+    from twilio.http.async_http_client import AsyncTwilioHttpClient
+    from twilio.rest import Client
+    from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
+
+__all__ = ["TwilioCarrier", "twilio_status"]
+
+_XML = "text/xml"
+
+# https://www.twilio.com/docs/voice/api/call-resource#call-status-values
+_STATUSES: Mapping[str, tuple[CallState, Outcome | None]] = {
+    "queued": (CallState.DIALING, None),
+    "initiated": (CallState.DIALING, None),
+    "ringing": (CallState.RINGING, None),
+    "in-progress": (CallState.ANSWERED, None),
+    "completed": (CallState.ENDED, Outcome.COMPLETED),
+    "busy": (CallState.ENDED, Outcome.BUSY),
+    "no-answer": (CallState.ENDED, Outcome.NO_ANSWER),
+    "failed": (CallState.ENDED, Outcome.FAILED),
+    "canceled": (CallState.ENDED, Outcome.CANCELED),
+}
+# "Call is not in-progress. Cannot redirect." Also: it ended before we could end it.
+_NOT_IN_STATE = 21220
+_NOT_FOUND = 20404
+_TOO_MANY = 429
+_SERVER_FAULT = 500
+
+
+def twilio_status(
+    word: str, *, cause: str | None = None, sequence: int | None = None
+) -> CarrierStatus:
+    """Translate Twilio's word for where a call is.
+
+    Raises:
+        ProtocolError: it is none of Twilio's.
+    """
+    if word not in _STATUSES:
+        msg = "an unknown call status"
+        raise ProtocolError(msg)
+    state, outcome = _STATUSES[word]
+    return CarrierStatus(state=state, outcome=outcome, cause=cause, sequence=sequence)
+
+
+class TwilioCarrier(Carrier):
+    """An account at Twilio."""
+
+    name = "twilio"
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        *,
+        further_tokens: Sequence[str] = (),
+        http_client: "Callable[[], AsyncHttpClient] | None" = None,
+    ) -> None:
+        """Know the account.
+
+        Args:
+            account_sid: `AC` and 32 hexadecimal digits.
+            auth_token: signs webhooks and opens the REST API.
+            further_tokens: tokens that webhooks may be signed with besides, while one replaces
+                another.
+            http_client: makes the SDK's HTTP client, for proxies and tests; made on first use,
+                inside the running loop.
+
+        Raises:
+            ConfigError: one of the two is empty.
+        """
+        if not account_sid or not auth_token:
+            msg = (
+                "Twilio needs an account SID and an auth token: "
+                "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
+            )
+            raise ConfigError(msg)
+        self.account_sid = account_sid
+        self._auth_token = auth_token
+        self._tokens = (auth_token, *further_tokens)
+        self._make_http_client = http_client
+        self._client: Client | None = None
+
+    def __repr__(self) -> str:
+        """Show the account, never the token."""
+        return f"TwilioCarrier({self.account_sid!r})"
+
+    # Webhooks.
+
+    def check(self, webhook: Webhook) -> bool:
+        """Say whether Twilio signed the request."""
+        return check_twilio(
+            self._tokens,
+            webhook.headers.get("x-twilio-signature"),
+            webhook.url,
+            params=webhook.form,
+            body=webhook.body,
+            settings=webhook.headers.get("x-twilio-webhooks-signature-settings"),
+        )
+
+    def read_incoming(self, webhook: Webhook) -> IncomingCall:
+        """Read a voice request."""
+        call_id = webhook.field("CallSid")
+        if not call_id or webhook.field("AccountSid") != self.account_sid:
+            msg = "not a voice request for this account"
+            raise ProtocolError(msg, status=400)
+        return IncomingCall(
+            carrier_call_id=call_id,
+            from_=webhook.field("From"),
+            to=webhook.field("To"),
+            details=dict((*webhook.query, *webhook.form)),
+        )
+
+    def read_report(self, webhook: Webhook) -> CarrierReport:
+        """Read a call status callback."""
+        call_id = webhook.field("CallSid")
+        if not call_id:
+            msg = "not a status callback"
+            raise ProtocolError(msg, status=400)
+        sequence = webhook.field("SequenceNumber")
+        cause = webhook.field("SipResponseCode") or webhook.field("ErrorCode") or None
+        return CarrierReport(
+            carrier_call_id=call_id,
+            status=twilio_status(
+                webhook.field("CallStatus"),
+                cause=cause,
+                sequence=int(sequence) if sequence.isascii() and sequence.isdigit() else None,
+            ),
+        )
+
+    def connect_media(self, url: str, parameters: Mapping[str, str]) -> Answer:
+        """Write `<Connect><Stream>`; when we close the stream, the call ends with the document."""
+        repeated = tuple(Parameter(name, value) for name, value in parameters.items())
+        document = Response((Connect(Stream(url, parameters=repeated)),))
+        return Answer(body=render(document), content_type=_XML)
+
+    def reject(self, reason: str = "rejected") -> Answer:
+        """Write `<Reject>`; the caller hears a busy tone, or that the number is out of service."""
+        word: Literal["busy", "rejected"] = "busy" if reason == "busy" else "rejected"
+        return Answer(body=render(Response((Reject(reason=word),))), content_type=_XML)
+
+    # Control.
+
+    async def place(
+        self,
+        *,
+        to: str,
+        from_: str,
+        answer: Answer,
+        status_url: str | None = None,
+        ring_timeout: float = 60.0,
+    ) -> PlacedCall:
+        """Create a call with inline TwiML (at most 4,000 characters)."""
+        client = self._rest()
+        events = ["initiated", "ringing", "answered", "completed"]
+        with _mapped():
+            call = await client.calls.create_async(
+                to=to,
+                from_=from_,
+                twiml=answer.body,
+                timeout=round(min(max(ring_timeout, 5.0), 600.0)),
+                **(
+                    {"status_callback": status_url, "status_callback_event": events}
+                    if status_url
+                    else {}
+                ),
+            )
+        return PlacedCall(carrier_call_id=str(call.sid), status=twilio_status(str(call.status)))
+
+    async def end(self, carrier_call_id: str, *, cancel: bool = False) -> None:
+        """Set the call's status; a cancel that comes too late ends the answered call."""
+        client = self._rest()
+        try:
+            with _mapped():
+                await client.calls(carrier_call_id).update_async(
+                    status="canceled" if cancel else "completed"
+                )
+        except CarrierError as exc:
+            if exc.code == str(_NOT_FOUND):
+                return
+            if exc.code != str(_NOT_IN_STATE):
+                raise
+            if cancel:
+                await self.end(carrier_call_id)
+
+    async def instruct(self, carrier_call_id: str, answer: Answer) -> None:
+        """Replace the call's TwiML."""
+        client = self._rest()
+        with _mapped():
+            await client.calls(carrier_call_id).update_async(twiml=answer.body)
+
+    async def look_up(self, carrier_call_id: str) -> CarrierStatus:
+        """Fetch the call."""
+        client = self._rest()
+        with _mapped():
+            call = await client.calls(carrier_call_id).fetch_async()
+        return twilio_status(str(call.status))
+
+    async def lines(self, number: str | None = None) -> Sequence[Line]:
+        """List `IncomingPhoneNumbers`."""
+        client = self._rest()
+        with _mapped():
+            every = client.incoming_phone_numbers
+            found = await (every.list_async(phone_number=number) if number else every.list_async())
+        lines = [_line(each) for each in found]
+        # Twilio's filter matches parts of numbers, too.
+        return [line for line in lines if number is None or line.number == number]
+
+    async def point(self, line_id: str, *, voice_url: str, status_url: str | None = None) -> Line:
+        """Update an `IncomingPhoneNumber`."""
+        client = self._rest()
+        with _mapped():
+            updated = await client.incoming_phone_numbers(line_id).update_async(
+                voice_url=voice_url,
+                voice_method="POST",
+                **(
+                    {"status_callback": status_url, "status_callback_method": "POST"}
+                    if status_url is not None
+                    else {}
+                ),
+            )
+        return _line(updated)
+
+    async def aclose(self) -> None:
+        """Close the SDK's HTTP session."""
+        client, self._client = self._client, None
+        if client is not None:
+            await cast("AsyncTwilioHttpClient", client.http_client).close()
+
+    def _rest(self) -> "Client":
+        if self._client is None:
+            try:
+                from twilio.http.async_http_client import AsyncTwilioHttpClient
+                from twilio.rest import Client
+            except ImportError as exc:
+                raise MissingExtra("twilio", "twilio") from exc
+            make = self._make_http_client or (lambda: AsyncTwilioHttpClient(timeout=10.0))
+            self._client = Client(self.account_sid, self._auth_token, http_client=make())
+        return self._client
+
+
+def _line(resource: "IncomingPhoneNumberInstance") -> Line:
+    return Line(
+        number=str(resource.phone_number),
+        line_id=str(resource.sid),
+        label=str(resource.friendly_name or ""),
+        voice_url=str(resource.voice_url or ""),
+        status_url=str(resource.status_callback or ""),
+    )
+
+
+@contextmanager
+def _mapped() -> Generator[None]:
+    """Turn the SDK's exceptions, and those of the HTTP client in it, into ours."""
+    import aiohttp
+    from twilio.base.exceptions import TwilioException, TwilioRestException
+
+    try:
+        yield
+    except TwilioRestException as exc:
+        msg = f"Twilio refused ({exc.status}, code {exc.code})"
+        raise CarrierError(
+            msg,
+            status=exc.status,
+            code=str(exc.code),
+            retryable=exc.status == _TOO_MANY or exc.status >= _SERVER_FAULT,
+        ) from exc
+    except TwilioException as exc:
+        msg = f"Twilio's answer could not be read ({type(exc).__name__})"
+        raise CarrierError(msg) from exc
+    except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+        msg = f"Twilio cannot be reached ({type(exc).__name__})"
+        raise LinkError(msg) from exc

@@ -1,0 +1,5 @@
+"""Audio in, words, thought, audio out: the parts between a leg and an agent."""
+
+from hookflash.pipeline.pipeline import Pipeline
+
+__all__ = ["Pipeline"]

@@ -1,0 +1,63 @@
+"""Which ears, mind and voice serve a session."""
+
+import asyncio
+from dataclasses import dataclass
+
+from hookflash.providers.base import LLM, STT, TTS, VAD, Provider
+from hookflash.providers.local import local_providers
+
+__all__ = ["Pipeline"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A cascade: speech to text, language model, text to speech, with voice-activity detection.
+
+    One pipeline may serve any number of sessions. What is None is simply absent: without `stt`
+    the agent hears only keys, without `vad` turns end by what the recogniser says, without `llm`
+    it says only what the program says, without `tts` only ready-made audio.
+    """
+
+    stt: STT | None = None
+    llm: LLM | None = None
+    tts: TTS | None = None
+    vad: VAD | None = None
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        stt: STT | None = None,
+        llm: LLM | None = None,
+        tts: TTS | None = None,
+        vad: VAD | None = None,
+    ) -> "Pipeline":
+        """Everything on this machine, with no key and no network; parts can be replaced.
+
+        Needs `pip install 'hookflash[local]'`. What to expect of it: see
+        `docs/reference/local-speech.md`.
+        """
+        found = local_providers()
+        return cls(
+            stt=stt or found.stt, llm=llm or found.llm, tts=tts or found.tts, vad=vad or found.vad
+        )
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Those that are there."""
+        parts: tuple[Provider | None, ...] = (self.stt, self.llm, self.tts, self.vad)
+        return tuple(part for part in parts if part is not None)
+
+    async def prepare(self) -> None:
+        """Load and connect everything, at the same time. Idempotent.
+
+        Raises:
+            MissingExtra: a package is not installed.
+            ProviderError: a provider cannot work as configured.
+        """
+        await asyncio.gather(*(provider.prepare() for provider in self.providers))
+
+    async def aclose(self) -> None:
+        """Free everything. Idempotent; sessions that use it must be closed."""
+        for provider in self.providers:
+            await provider.aclose()

@@ -1,0 +1,223 @@
+"""The speaking half of a session: words in as they are thought, speech out, words heard back."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from hookflash.audio.frames import duration_ms
+from hookflash.errors import HookflashError, LinkTimeout, UsageError
+from hookflash.legs.base import Leg, Played, Playout
+from hookflash.pipeline.heard import HeardText
+from hookflash.pipeline.sentences import SentenceSplitter
+from hookflash.providers.base import TTS
+from hookflash.runtime.tasks import TaskOwner
+
+__all__ = ["Speaking", "Spoken", "Voice"]
+
+# How much synthesised speech may wait to be played: enough for any network, little to throw away.
+_AHEAD_MS = 8_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What became of an utterance.
+
+    Attributes:
+        said: all the words that were to be said, as far as they were known.
+        heard: the words that the party heard.
+        played: how much of the audio.
+        error: why the rest was not said, if the synthesiser failed.
+    """
+
+    said: str
+    heard: str
+    played: Played
+    error: HookflashError | None = None
+
+
+class Speaking:
+    """One utterance being said. Made by `Voice`; await `spoken()` to learn what was heard."""
+
+    def __init__(
+        self,
+        voice: "Voice",
+        owner: TaskOwner,
+        *,
+        on_begin: Callable[[], None] | None,
+        audio: bytes | None = None,
+    ) -> None:
+        """Queue it on the voice's leg."""
+        self._voice = voice
+        self._playout: Playout = voice.leg.play()
+        self._splitter = SentenceSplitter()
+        self._heard = HeardText()
+        self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        self._text = ""
+        self._error: HookflashError | None = None
+        self._stopped = False
+        self.first_audio_after: float | None = None
+        """Seconds from the first text for the synthesiser to its first audio."""
+        self._work = owner.start(self._synthesise(audio), name=f"speak {self._playout.id}")
+        if on_begin is not None:
+            owner.start(self._tell_begin(on_begin), name=f"begin {self._playout.id}")
+
+    def push(self, text: str) -> None:
+        """Add words."""
+        self._text += text
+        for piece in self._splitter.push(text):
+            self._pieces.put_nowait(piece)
+
+    def finish(self, *, drop_unfinished: bool = False) -> None:
+        """No more words follow; `drop_unfinished` leaves out a sentence that has no end."""
+        for piece in () if drop_unfinished else self._splitter.flush():
+            self._pieces.put_nowait(piece)
+        self._pieces.put_nowait(None)
+
+    def stop(self) -> None:
+        """Hush now; what was not heard is dropped. Idempotent."""
+        if not self._stopped:
+            self._stopped = True
+            self._work.cancel()
+            self._playout.cancel()
+
+    @property
+    def said(self) -> str:
+        """All the words until now."""
+        return self._text.strip()
+
+    @property
+    def heard(self) -> str:
+        """The words that the party has heard until now."""
+        return self._heard.heard(self._playout.played_ms)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the party has begun to hear it."""
+        return self._playout.played_ms > 0
+
+    async def spoken(self) -> Spoken:
+        """Wait until nothing more of it will be heard."""
+        await asyncio.wait([self._work])
+        self._playout.close()
+        played = await self._playout
+        cut = played.interrupted or self._error is not None
+        heard = self._heard.heard(played.played_ms) if cut else self._heard.full
+        return Spoken(said=self.said, heard=heard, played=played, error=self._error)
+
+    async def _tell_begin(self, on_begin: Callable[[], None]) -> None:
+        await self._playout.wait_started()
+        if self.begun or not self._playout.done:
+            on_begin()
+
+    async def _synthesise(self, audio: bytes | None) -> None:
+        try:
+            if audio is not None:
+                await self._use(audio)
+                return
+            while (piece := await self._pieces.get()) is not None:
+                await self._room()
+                await self._say(piece)
+        except HookflashError as exc:
+            self._error = exc
+        finally:
+            self._playout.close()
+
+    async def _use(self, audio: bytes) -> None:
+        while (piece := await self._pieces.get()) is not None:
+            self._text = self._text or piece
+        self._heard.add(self.said, duration_ms(audio, self._voice.leg.sample_rate))
+        self._playout.write(audio)
+
+    async def _room(self) -> None:
+        """Wait while enough is synthesised ahead of what was heard."""
+        while (ahead := self._heard.total_ms - self._playout.played_ms) > _AHEAD_MS:
+            await asyncio.sleep((ahead - _AHEAD_MS) / 1000)
+
+    async def _say(self, piece: str) -> None:
+        rate = self._voice.leg.sample_rate
+        tts, within = self._voice.tts, self._voice.first_audio_within
+        if tts is None:
+            msg = "there is no synthesiser"
+            raise UsageError(msg)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._heard.add(piece, complete=False)
+        async with aclosing(tts.speak(piece, rate)) as chunks:
+            while True:
+                try:
+                    async with asyncio.timeout(within):
+                        chunk = await anext(chunks, None)
+                except TimeoutError as exc:
+                    msg = f"no audio within {within:.1f} s"
+                    raise LinkTimeout(msg) from exc
+                if chunk is None:
+                    break
+                if self.first_audio_after is None:
+                    self.first_audio_after = loop.time() - began
+                self._heard.extend(duration_ms(chunk.pcm, rate), chunk.words)
+                self._playout.write(chunk.pcm)
+        self._heard.extend(0, complete=True)
+
+
+class Voice:
+    """Speaks on one leg with one synthesiser."""
+
+    def __init__(self, leg: Leg, tts: TTS | None, *, first_audio_within: float) -> None:
+        """Know both.
+
+        Args:
+            leg: who shall hear it.
+            tts: prepared; None speaks ready-made audio only.
+            first_audio_within: seconds within which each sentence's next audio must come.
+        """
+        self.leg = leg
+        self.tts = tts
+        self.first_audio_within = first_audio_within
+
+    def begin(
+        self,
+        owner: TaskOwner,
+        *,
+        on_begin: Callable[[], None] | None = None,
+        audio: bytes | None = None,
+    ) -> Speaking:
+        """Begin an utterance behind those queued on the leg; `push` its words, then `finish`.
+
+        Args:
+            owner: whose tasks do the work.
+            on_begin: called when the party begins to hear it.
+            audio: ready-made PCM16 at the leg's sample rate, instead of synthesis.
+
+        Raises:
+            LegClosed: the leg is over.
+        """
+        return Speaking(self, owner, on_begin=on_begin, audio=audio)
+
+    async def render_once(self, text: str) -> bytes:
+        """Synthesise a text whole, or find it rendered before by this synthesiser.
+
+        Returns:
+            PCM16 at the leg's sample rate.
+
+        Raises:
+            UsageError: there is no synthesiser.
+            ProviderError, LinkError: it failed.
+        """
+        if self.tts is None:
+            msg = "there is no synthesiser"
+            raise UsageError(msg)
+        rate = self.leg.sample_rate
+        rendered = _rendered.setdefault(self.tts, {})
+        if (text, rate) not in rendered:
+            parts: list[bytes] = []
+            async with aclosing(self.tts.speak(text, rate)) as chunks:
+                async for chunk in chunks:
+                    parts.append(chunk.pcm)
+            rendered[text, rate] = b"".join(parts)
+        return rendered[text, rate]
+
+
+# What was rendered once serves all later calls; it goes when its synthesiser goes.
+_rendered: "WeakKeyDictionary[TTS, dict[tuple[str, int], bytes]]" = WeakKeyDictionary()

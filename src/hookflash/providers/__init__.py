@@ -1,0 +1,1 @@
+"""Ears, mind and voice: `base` says what each must do, then one file per vendor or local engine."""

@@ -1,0 +1,292 @@
+"""What ears, minds and voices must do. Everything above this room sees only this page.
+
+Audio is PCM16 little-endian mono. A provider that needs another rate than it is given resamples
+inside itself (`hookflash.audio.Resampler`).
+
+Failures: a provider raises `ProviderError` (it answered no), `LinkError` (no answer), and maps
+foreign exceptions to these at its boundary. `asyncio.CancelledError` always passes through, and
+cancelling must stop the work and free what it holds.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from hookflash.events.turn import ExpectationSet
+from hookflash.providers.chat import ChatContext, ToolCall, ToolSchema
+
+__all__ = [
+    "LLM",
+    "STT",
+    "TTS",
+    "VAD",
+    "Hearing",
+    "LlmChunk",
+    "Provider",
+    "SpeechChunk",
+    "TextDelta",
+    "ToolCallReady",
+    "Transcript",
+    "TurnDetector",
+    "Usage",
+    "VoiceStream",
+    "VoiceVerdict",
+    "WordTime",
+]
+
+
+class Provider(ABC):
+    """Something with a name that may hold resources. One serves all calls of a process."""
+
+    name: str = ""
+    """Short stable word for events, metrics and errors, such as `openai`."""
+
+    async def prepare(self) -> None:
+        """Load models and open connections, so that the first call does not wait. Idempotent.
+
+        Raises:
+            MissingExtra: a package that it needs is not installed.
+            ProviderError: it cannot work as configured.
+        """
+
+    async def aclose(self) -> None:
+        """Free everything. Idempotent; `prepare` may follow again."""
+
+    async def __aenter__(self) -> Self:
+        await self.prepare()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+# Ears: speech to text.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """Words recognised in one segment of speech.
+
+    Attributes:
+        text: the words; for a partial, all words of the segment so far.
+        final: True if this segment will not change any more.
+        confidence: 0.0 to 1.0 where the recogniser gives one.
+        start: seconds from the start of the stream to the segment's first sound, if known.
+        end: seconds from the start of the stream to its last sound, if known.
+    """
+
+    text: str
+    final: bool
+    confidence: float | None = None
+    start: float | None = None
+    end: float | None = None
+
+
+class Hearing(ABC):
+    """One call's stream through a recogniser: audio in, transcripts out."""
+
+    @abstractmethod
+    def push(self, pcm: bytes) -> None:
+        """Take the next audio, in order and without gaps. Never blocks, never raises for audio."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Ask for the final words of what was pushed so far (the caller has fallen silent).
+
+        A recogniser that ends segments by itself may ignore this.
+        """
+
+    def expect(self, expectation: ExpectationSet, tools: Sequence[ToolSchema] = ()) -> None:  # noqa: B027
+        """Be told what kind of answer comes next, and what the agent can do.
+
+        Recognisers with grammars or hints use it from the next segment on; others ignore it.
+        """
+
+    @abstractmethod
+    def transcripts(self) -> AsyncIterator[Transcript]:
+        """Iterate over partial and final transcripts until the stream is closed.
+
+        Raises:
+            ProviderError: the recogniser failed; the stream is then over.
+            LinkError: it cannot be reached any more.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """End the stream; `transcripts` then ends. Idempotent."""
+
+
+class STT(Provider):
+    """A recogniser."""
+
+    @abstractmethod
+    def listen(self, sample_rate: int) -> Hearing:
+        """Open a stream for one call.
+
+        Args:
+            sample_rate: Hz of the audio that will be pushed.
+
+        Raises:
+            UsageError: that rate cannot be used.
+        """
+
+
+# Voice activity.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceVerdict:
+    """The detector changed its mind.
+
+    Attributes:
+        speaking: True if the party began to speak, False if it stopped.
+        at: when the speech began or ended, in seconds of the clock that `push` was given. It
+            lies before now by the detector's confirmation time.
+    """
+
+    speaking: bool
+    at: float
+
+
+class VoiceStream(ABC):
+    """One call's stream through a voice-activity detector."""
+
+    @abstractmethod
+    def push(self, pcm: bytes, at: float) -> None:
+        """Take the next audio.
+
+        Args:
+            pcm: any length; normally one 20 ms frame.
+            at: when its last sample was received, in seconds of the runtime's clock.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the slot. Idempotent; no verdict follows."""
+
+
+class VAD(Provider):
+    """A voice-activity detector that may batch the inference of many calls."""
+
+    @abstractmethod
+    def watch(self, sample_rate: int, on_verdict: Callable[[VoiceVerdict], None]) -> VoiceStream:
+        """Open a stream for one call; `on_verdict` is called on the loop's thread.
+
+        Raises:
+            UsageError: that rate cannot be used.
+        """
+
+
+# End of turn.
+
+
+class TurnDetector(Provider):
+    """Judges from the words (and optionally audio) whether a turn is complete."""
+
+    @abstractmethod
+    async def completeness(self, context: ChatContext, text: str) -> float:
+        """Return how likely it is that `text` is a whole turn, 0.0 to 1.0."""
+
+
+# Mind: language model.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta:
+    """The next piece of the model's words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallReady:
+    """The model wants a tool; its arguments are complete."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the request cost, as far as the model says."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+LlmChunk: TypeAlias = TextDelta | ToolCallReady | Usage
+
+
+class LLM(Provider):
+    """A language model."""
+
+    @abstractmethod
+    def chat(
+        self,
+        context: ChatContext,
+        *,
+        tools: Sequence[ToolSchema] = (),
+        tool_choice: str | None = None,
+    ) -> AsyncGenerator[LlmChunk, None]:
+        """Answer the conversation, streaming.
+
+        The iterator is an async generator: closing it ends the request.
+
+        Args:
+            context: the conversation; not changed.
+            tools: what the model may call.
+            tool_choice: `auto`, `none`, `required`, or a tool's name; None lets the model choose.
+
+        Raises:
+            ProviderError: the model refused or failed.
+            LinkError: it cannot be reached, or the stream broke off.
+        """
+
+
+# Voice: text to speech.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordTime:
+    """One spoken word and when it ends.
+
+    Attributes:
+        word: as it stands in the text, with its punctuation.
+        end_ms: milliseconds from the start of the synthesised text to the end of the word.
+    """
+
+    word: str
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechChunk:
+    """Some audio, and the words whose times became known with it."""
+
+    pcm: bytes
+    words: tuple[WordTime, ...] = ()
+
+
+class TTS(Provider):
+    """A synthesiser."""
+
+    @abstractmethod
+    def speak(self, text: str, sample_rate: int) -> AsyncGenerator[SpeechChunk, None]:
+        """Speak a text (a sentence or less), streaming.
+
+        The iterator is an async generator: closing it ends the request.
+
+        Args:
+            text: plain text, no markup.
+            sample_rate: Hz in which the audio is wanted; the provider resamples.
+
+        Raises:
+            ProviderError: it cannot speak this.
+            LinkError: it cannot be reached, or the stream broke off.
+        """
