@@ -97,7 +97,7 @@ class Call:
         self._ended: CallEnded | None = None
         loop = asyncio.get_running_loop()
         self._decision: asyncio.Future[str | None] = loop.create_future()
-        self._answered: asyncio.Future[None] = loop.create_future()
+        self._leg_up: asyncio.Future[Leg] = loop.create_future()
         self._over: asyncio.Future[CallEnded] = loop.create_future()
         self._readers: list[asyncio.Queue[CallLifecycleEvent]] = []
         self._said: list[CallLifecycleEvent] = []
@@ -145,11 +145,11 @@ class Call:
         """
         if not self._decision.done():
             self._decision.set_result(None)
-        waits: set[asyncio.Future[Any]] = {self._answered, self._over}
+        waits: set[asyncio.Future[Any]] = {self._leg_up, self._over}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if self._leg is None or not self._answered.done():
-            raise CallNotAnswered(await asyncio.shield(self._over))
-        return self._leg
+        if not self._leg_up.done():
+            raise CallNotAnswered(self._over.result())
+        return self._leg_up.result()
 
     def reject(self, reason: Literal["rejected", "busy"] = "rejected") -> None:
         """Do not answer an inbound call.
@@ -201,6 +201,11 @@ class Call:
 
     # What the carrier's side tells (for `App`).
 
+    @property
+    def decided(self) -> bool:
+        """Whether the program has answered or rejected it."""
+        return self._decision.done()
+
     async def wait_decision(self) -> str | None:
         """Wait until the program answers (None) or rejects (the reason) an inbound call."""
         return await asyncio.shield(self._decision)
@@ -215,6 +220,7 @@ class Call:
             msg = "the call has a leg already"
             raise UsageError(msg)
         self._leg = leg
+        self._leg_up.set_result(leg)
         self._driver.feed(LegUp())
         leg.listen(self)
 
@@ -248,8 +254,6 @@ class Call:
                 self._tell(command)
             case CallAnswered():
                 _log.info("%s answered, %s", self.id, mask(self.from_))
-                if not self._answered.done():
-                    self._answered.set_result(None)
                 self._tell(command)
             case CallEnded():
                 self._end(command)
@@ -273,11 +277,15 @@ class Call:
 
     async def _end_at_carrier(self, *, cancel: bool) -> None:
         """Let the carrier end the call; without its control, closing the stream does."""
+        ended = self._leg is not None
         if self._carrier is not None and self.carrier_call_id is not None:
             try:
                 await self._carrier.end(self.carrier_call_id, cancel=cancel)
+                ended = True
             except HookflashError as exc:
                 # The stream below is the other way to end it, and the machine's deadline the last.
                 _log.warning("%s: the carrier did not end it (%s)", self.id, exc.reason)
         if self._leg is not None:
             self._leg.close()
+        if ended:
+            self._driver.feed(CarrierStatus(state=CallState.ENDED))

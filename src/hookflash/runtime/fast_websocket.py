@@ -5,6 +5,7 @@ from typing import cast
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 
 from hookflash.runtime.websocket import DIRECT, MAX_UNSENT_BYTES, Socket, SocketListener
 
@@ -60,7 +61,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def begin_close(self, code: int, reason: str) -> None:
         """Send a close frame; the transport ends when the peer answers, or after 10 s."""
-        if self.close_sent or self.transport.is_closing():
+        if self.conn.state is not State.OPEN:
             return
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))

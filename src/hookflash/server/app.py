@@ -29,9 +29,11 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from hookflash.calls.call import Call
+from hookflash.calls.recording import Recorder
 from hookflash.carriers.base import Answer, Carrier, Webhook
 from hookflash.carriers.twilio import TwilioCarrier
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
+from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.media import StreamStarted
 from hookflash.legs.media_stream import TWILIO, MediaDialect, MediaStreamDoor, MediaStreamLeg
 from hookflash.runtime.chance import new_token
@@ -79,6 +81,7 @@ class App:
         self._calls: dict[str, Call] = {}
         self._by_carrier_id: dict[str, Call] = {}
         self._waiting: dict[str, Call] = {}
+        self._recorders: dict[str, Recorder] = {}
         self._tasks: TaskOwner | None = None
         self._draining = False
         self._web = Starlette(
@@ -270,6 +273,11 @@ class App:
             token: other for token, other in self._waiting.items() if other is not call
         }
         await call.aclose()
+        recorder = self._recorders.pop(call.id, None)
+        if recorder is not None and self.settings.record_dir is not None:
+            # A long recording takes a while to write; other calls must not wait for it.
+            path = self.settings.record_dir / f"{call.id}.wav"
+            await asyncio.to_thread(recorder.save, path)
         if call.tape is not None:
             call.tape.close()
 
@@ -318,8 +326,8 @@ class App:
             reason = "busy"
         if reason is None:
             return _document(self._media_answer(call))
-        assert self._tasks is not None
-        self._tasks.start(call.aclose(), name=f"rejected {call.id}")
+        rejected = Outcome.BUSY if reason == "busy" else Outcome.REJECTED
+        call.report(CarrierStatus(state=CallState.ENDED, outcome=rejected))
         return _document(carrier.reject(reason))
 
     async def _run_handler(self, call: Call) -> None:
@@ -334,7 +342,10 @@ class App:
                 _log.exception("on_call raised; the call is ended")
             finally:
                 if call.ended is None:
-                    await call.hangup("handler_ended")
+                    if call.direction == "inbound" and not call.decided:
+                        call.reject("busy")
+                    else:
+                        await call.hangup("handler_ended")
 
     async def _status(self, request: Request) -> Response:
         carrier = self._carrier_of(request)
@@ -413,6 +424,8 @@ class App:
             return None
         with call_scope(call.id):
             leg = MediaStreamLeg(socket, _DIALECTS[self.carrier.name], started, tape=call.tape)
+            if self.settings.record_dir is not None:
+                self._recorders[call.id] = Recorder(leg)
             call.attach(leg)
         return leg
 
