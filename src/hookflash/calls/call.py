@@ -113,9 +113,9 @@ class Call:
         )
 
     @classmethod
-    def of_leg(cls, leg: Leg, *, tape: Tape | None = None) -> "Call":
-        """Make an answered inbound call out of a leg that no carrier controls."""
-        call = cls(direction="inbound", tape=tape)
+    def of_leg(cls, leg: Leg) -> "Call":
+        """Make an answered inbound call out of a leg that no carrier controls; its tape is shared."""
+        call = cls(direction="inbound", tape=leg.tape)
         call._decision.set_result(None)
         call.attach(leg)
         return call

@@ -244,6 +244,7 @@ class Leg(ABC):
         id: ours.
         sample_rate: Hz of the PCM16 on both sides: 8000 for telephone legs.
         capabilities: what this kind can do.
+        tape: where the leg's machine writes, if anywhere.
         lead: seconds that sending is ahead of real time. The peer's buffer rides out our jitter
             for that long, and a clear has no more than that to drop.
     """
@@ -261,6 +262,7 @@ class Leg(ABC):
         self.sample_rate = sample_rate
         self.capabilities = capabilities
         self.lead = lead
+        self.tape = tape
         self._loop = asyncio.get_running_loop()
         self._listeners: list[LegListener] = []
         self._taps: list[LegTap] = []

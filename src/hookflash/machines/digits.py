@@ -1,0 +1,120 @@
+"""When has the caller finished keying a number?
+
+Drawn as a diagram in `docs/design/digits.md`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hookflash.events.digits import DigitsEntered
+from hookflash.events.turn import CallerLeft, DigitReceived, Expectation, ExpectationSet
+
+__all__ = ["TRANSITIONS", "DigitsConfig", "DigitsEvent", "DigitsMachine", "DigitsState"]
+
+DigitsEvent = DigitReceived | ExpectationSet | CallerLeft
+
+_MOST = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsConfig:
+    """When a keyed number is complete.
+
+    Attributes:
+        pause: seconds without a key after which the number is complete. People look keys up;
+            2 s leaves time for that
+            and is short enough not to feel stuck.
+        finish_key: completes the number at once and is not part of it; empty for none.
+    """
+
+    pause: float = 2.0
+    finish_key: str = "#"
+
+
+class DigitsState(StrEnum):
+    """Where the machine is."""
+
+    WAITING = "waiting"
+    KEYING = "keying"
+    GONE = "gone"
+
+
+TRANSITIONS: Mapping[DigitsState, Mapping[str, tuple[DigitsState, ...]]] = {
+    DigitsState.WAITING: {
+        DigitReceived.name: (DigitsState.WAITING, DigitsState.KEYING),
+        ExpectationSet.name: (DigitsState.WAITING,),
+        CallerLeft.name: (DigitsState.GONE,),
+        "tick": (DigitsState.WAITING,),
+    },
+    DigitsState.KEYING: {
+        DigitReceived.name: (DigitsState.KEYING, DigitsState.WAITING),
+        ExpectationSet.name: (DigitsState.KEYING,),
+        CallerLeft.name: (DigitsState.GONE,),
+        "tick": (DigitsState.KEYING, DigitsState.WAITING),
+    },
+    DigitsState.GONE: {
+        DigitReceived.name: (DigitsState.GONE,),
+        ExpectationSet.name: (DigitsState.GONE,),
+        CallerLeft.name: (DigitsState.GONE,),
+        "tick": (DigitsState.GONE,),
+    },
+}
+
+
+class DigitsMachine:
+    """Collects keys into numbers: by finish key, by expected length, or by a pause."""
+
+    def __init__(self, config: DigitsConfig | None = None) -> None:
+        """Begin with nothing keyed and no length expected."""
+        self._config = config or DigitsConfig()
+        self._state = DigitsState.WAITING
+        self._digits = ""
+        self._length: int | None = None
+        self._deadline: float | None = None
+
+    @property
+    def state(self) -> DigitsState:
+        """Where the machine is."""
+        return self._state
+
+    def receive(self, event: DigitsEvent, now: float) -> Sequence[DigitsEntered]:
+        """Take one event."""
+        if self._state is DigitsState.GONE:
+            return ()
+        match event:
+            case ExpectationSet():
+                wanted = event.expects is Expectation.DIGITS
+                self._length = event.length if wanted else None
+                return ()
+            case CallerLeft():
+                self._state = DigitsState.GONE
+                self._digits, self._deadline = "", None
+                return ()
+            case DigitReceived():
+                return self._key(event.digit, now)
+
+    def _key(self, digit: str, now: float) -> Sequence[DigitsEntered]:
+        if digit == self._config.finish_key:
+            return self._complete("finish_key")
+        self._digits += digit
+        self._state = DigitsState.KEYING
+        self._deadline = now + self._config.pause
+        if len(self._digits) == self._length or len(self._digits) >= _MOST:
+            return self._complete("length")
+        return ()
+
+    def _complete(self, reason: str) -> Sequence[DigitsEntered]:
+        digits, self._digits, self._deadline = self._digits, "", None
+        self._state = DigitsState.WAITING
+        return (DigitsEntered(digits=digits, reason=reason),) if digits else ()
+
+    def deadline(self) -> float | None:
+        """Return when the pause will be long enough."""
+        return self._deadline
+
+    def tick(self, now: float) -> Sequence[DigitsEntered]:
+        """Complete the number if the pause was long enough."""
+        if self._deadline is None or now < self._deadline:
+            return ()
+        return self._complete("pause")
