@@ -40,25 +40,22 @@ class DigitsState(StrEnum):
     GONE = "gone"
 
 
+_W, _K, _G = DigitsState.WAITING, DigitsState.KEYING, DigitsState.GONE
+
+# An event that is missing from a state's row is ignored there.
 TRANSITIONS: Mapping[DigitsState, Mapping[str, tuple[DigitsState, ...]]] = {
-    DigitsState.WAITING: {
-        DigitReceived.name: (DigitsState.WAITING, DigitsState.KEYING),
-        ExpectationSet.name: (DigitsState.WAITING,),
-        CallerLeft.name: (DigitsState.GONE,),
-        "tick": (DigitsState.WAITING,),
+    _W: {
+        DigitReceived.name: (_W, _K),
+        ExpectationSet.name: (_W,),
+        CallerLeft.name: (_G,),
     },
-    DigitsState.KEYING: {
-        DigitReceived.name: (DigitsState.KEYING, DigitsState.WAITING),
-        ExpectationSet.name: (DigitsState.KEYING,),
-        CallerLeft.name: (DigitsState.GONE,),
-        "tick": (DigitsState.KEYING, DigitsState.WAITING),
+    _K: {
+        DigitReceived.name: (_K, _W),
+        ExpectationSet.name: (_K,),
+        CallerLeft.name: (_G,),
+        "tick": (_W,),
     },
-    DigitsState.GONE: {
-        DigitReceived.name: (DigitsState.GONE,),
-        ExpectationSet.name: (DigitsState.GONE,),
-        CallerLeft.name: (DigitsState.GONE,),
-        "tick": (DigitsState.GONE,),
-    },
+    _G: {},
 }
 
 
@@ -80,19 +77,21 @@ class DigitsMachine:
 
     def receive(self, event: DigitsEvent, now: float) -> Sequence[DigitsEntered]:
         """Take one event."""
-        if self._state is DigitsState.GONE:
+        allowed = TRANSITIONS[self._state].get(event.name)
+        if allowed is None:
             return ()
+        said: Sequence[DigitsEntered] = ()
         match event:
             case ExpectationSet():
                 wanted = event.expects is Expectation.DIGITS
                 self._length = event.length if wanted else None
-                return ()
             case CallerLeft():
                 self._state = DigitsState.GONE
                 self._digits, self._deadline = "", None
-                return ()
             case DigitReceived():
-                return self._key(event.digit, now)
+                said = self._key(event.digit, now)
+        assert self._state in allowed
+        return said
 
     def _key(self, digit: str, now: float) -> Sequence[DigitsEntered]:
         if digit == self._config.finish_key:
