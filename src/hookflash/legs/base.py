@@ -146,13 +146,15 @@ class Playout:
         Raises:
             UsageError: after `close`, or an odd number of bytes.
         """
+        if self._finished.done():
+            return
         if self._closed:
             msg = "this utterance is closed; play another"
             raise UsageError(msg)
         if len(pcm) % 2:
             msg = "PCM16 audio has an even number of bytes"
             raise UsageError(msg)
-        if pcm and not self._finished.done():
+        if pcm:
             self._pcm += pcm
             self._leg.audio_written(self, len(pcm))
 
@@ -512,19 +514,20 @@ class Leg(ABC):
         """Send every frame whose time (less the lead) has come."""
         limit = deadline + self.lead + _LATE_TOLERANCE
         while self._next_due <= limit:
+            if self._next_due < deadline - TICK:
+                # A stall: the party heard a gap. Go on from now, in a run of its own.
+                self._report_run()
+                self._next_due = deadline
             frame = self._next_frame()
             if frame is None:
                 self._report_run()
                 self._stop_ticking()
                 return
-            due = self._next_due
-            if due < deadline - TICK:
-                # A stall or a slow synthesiser: the party heard a gap; go on from now.
-                due = deadline
             for tap in self._taps:
-                tap.tap_out(frame, due)
+                tap.tap_out(frame, self._next_due)
             self._send_frame(frame)
-            self._next_due = self._heard_until = due + TICK
+            self._next_due += TICK
+            self._heard_until = self._next_due
 
     def _next_frame(self) -> bytes | None:
         while self._to_send:
