@@ -5,6 +5,8 @@ Write an `Agent`, give it a `Pipeline` (ears, mind, voice), and let an `AgentSes
 `ARCHITECTURE.md`.
 """
 
+from importlib.metadata import version as _version
+
 from hookflash.agent import (
     Agent,
     AgentSession,
@@ -20,6 +22,8 @@ from hookflash.errors import HookflashError
 from hookflash.pipeline import Pipeline
 from hookflash.server import App, Settings
 
+__version__ = _version("hookflash")
+
 __all__ = [
     "Agent",
     "AgentSession",
@@ -34,5 +38,6 @@ __all__ = [
     "StopResponse",
     "ToolError",
     "UtteranceHandle",
+    "__version__",
     "function_tool",
 ]

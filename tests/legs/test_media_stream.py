@@ -109,15 +109,17 @@ async def connected(*, direct: bool) -> AsyncGenerator[tuple[Leg, FarSide], None
         await websocket.accept()
         await converse(websocket, lambda socket: MediaStreamDoor(socket, TWILIO, claim))
 
-    async with serving(Starlette(routes=[WebSocketRoute("/media", media)])) as address:
-        async with websockets.connect(f"{address.ws}/media", proxy=None) as peer:
-            carrier = Carrier(peer)
-            running = asyncio.create_task(carrier.run())
-            leg = await legs.get()
-            yield leg, carrier
-            leg.close()
-            await running
-            assert carrier.refused == 0
+    async with (
+        serving(Starlette(routes=[WebSocketRoute("/media", media)])) as address,
+        websockets.connect(f"{address.ws}/media", proxy=None) as peer,
+    ):
+        carrier = Carrier(peer)
+        running = asyncio.create_task(carrier.run())
+        leg = await legs.get()
+        yield leg, carrier
+        leg.close()
+        await running
+        assert carrier.refused == 0
 
 
 @pytest.mark.parametrize("direct", [True, False])

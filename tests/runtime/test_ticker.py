@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_after_a_stall_missed_rounds_are_skipped_and_the_phase_is_kept() -> None
 
     clock.run(main(), virtual=True)
     assert 9 <= len(calls) <= 12
-    gaps = [round(b - a, 6) for a, b in zip(calls, calls[1:], strict=False)]
+    gaps = [round(b - a, 6) for a, b in pairwise(calls)]
     assert all(round(gap / TICK, 3) == round(gap / TICK) for gap in gaps)
 
 

@@ -74,7 +74,7 @@ class Emitter:
                 continue
             try:
                 pending = handler(event)
-            except Exception as exc:  # a user's handler: supervised here
+            except Exception as exc:  # noqa: BLE001  # a user's handler: supervised here
                 self._failed(exc)
                 continue
             if pending is not None:
@@ -91,7 +91,7 @@ class Emitter:
                 pending = await self._pending.get()
                 try:
                     await pending
-                except Exception as exc:  # as above
+                except Exception as exc:  # noqa: BLE001  # as above
                     self._failed(exc)
                 finally:
                     self._pending.task_done()

@@ -732,7 +732,7 @@ class AgentSession(Generic[UserDataT]):
             done.failed = None
         except HookflashError as exc:
             done.failed = exc
-        except Exception as exc:  # a provider's bug: the caller must hear something all the same
+        except Exception as exc:  # noqa: BLE001  # a provider's bug: the caller must hear something
             _log.exception("the language model's provider raised")
             done.failed = ProviderError(f"{type(exc).__name__} in the model's provider")
             done.failed.__cause__ = exc

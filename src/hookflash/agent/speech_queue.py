@@ -5,7 +5,7 @@
 - An interruption stops the running item and drops the waiting ones, except those that are not
   interruptible; `force` spares none.
 - Closing stops everything.
-"""  # noqa: D205, D400, D415
+"""  # noqa: D415
 
 import asyncio
 from collections import deque

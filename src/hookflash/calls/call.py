@@ -75,6 +75,7 @@ class Call:
         self,
         *,
         direction: Literal["inbound", "outbound"],
+        call_id: CallId | None = None,
         from_: str = "",
         to: str = "",
         carrier: Carrier | None = None,
@@ -84,7 +85,7 @@ class Call:
         config: CallConfig | None = None,
     ) -> None:
         """Begin: ringing if inbound, dialling if outbound."""
-        self.id = CallId(new_id("call"))
+        self.id = call_id or CallId(new_id("call"))
         self.direction = direction
         self.from_ = from_
         self.to = to
@@ -114,7 +115,7 @@ class Call:
 
     @classmethod
     def of_leg(cls, leg: Leg) -> "Call":
-        """Make an answered inbound call out of a leg that no carrier controls; its tape is shared."""
+        """Make an answered inbound call of a leg that no carrier controls; they share a tape."""
         call = cls(direction="inbound", tape=leg.tape)
         call._decision.set_result(None)
         call.attach(leg)

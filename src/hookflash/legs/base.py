@@ -422,7 +422,7 @@ class Leg(ABC):
     # Closing.
 
     def close(self, reason: str = "we_closed") -> None:
-        """End the leg now: what is queued is dropped. Idempotent. Let it play out by awaiting it."""
+        """End the leg now: what is queued is dropped. Idempotent."""
         if self._close_reason is None:
             self._shut(reason)
             self._over(reason)

@@ -61,7 +61,7 @@ def outside() -> Generator[None]:
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Asks the operating system what is ready; if nothing is, moves the clock instead of waiting."""
+    """Asks the operating system what is ready; if nothing is, moves the clock."""
 
     # A datagram or segment on loopback is queued at its receiver before `send` returns, but the
     # kernel may defer that under load; looking again after a yield costs microseconds.
@@ -126,7 +126,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def _real_loop() -> asyncio.AbstractEventLoop:
     try:
-        import uvloop  # noqa: PLC0415  # absent on Windows and PyPy
+        import uvloop  # absent on Windows and PyPy
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()

@@ -48,14 +48,12 @@ class TickerEntry:
             return
         try:
             self._callback(deadline)
-        except Exception:  # the supervisor of all calls: one call's bug must not stop the others
+        except Exception:  # the supervisor of all calls: one's bug must not stop the others
             _log.exception("a ticker entry raised")
 
 
 class Ticker:
     """The wheel of one event loop. `Ticker.current()` finds or makes it."""
-
-    _of_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker]" = WeakKeyDictionary()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Made by `current`."""
@@ -71,9 +69,9 @@ class Ticker:
     def current(cls) -> "Ticker":
         """Return the running loop's ticker."""
         loop = asyncio.get_running_loop()
-        ticker = cls._of_loop.get(loop)
+        ticker = _of_loop.get(loop)
         if ticker is None:
-            ticker = cls._of_loop[loop] = cls(loop)
+            ticker = _of_loop[loop] = cls(loop)
         return ticker
 
     def add(self, callback: Callable[[float], None]) -> TickerEntry:
@@ -124,3 +122,6 @@ class Ticker:
             self._arm()
         else:
             self._timer = None
+
+
+_of_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker]" = WeakKeyDictionary()

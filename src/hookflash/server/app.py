@@ -35,8 +35,9 @@ from hookflash.carriers.twilio import TwilioCarrier
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.media import StreamStarted
+from hookflash.ids import CallId
 from hookflash.legs.media_stream import TWILIO, MediaDialect, MediaStreamDoor, MediaStreamLeg
-from hookflash.runtime.chance import new_token
+from hookflash.runtime.chance import new_id, new_token
 from hookflash.runtime.log import call_scope, mask
 from hookflash.runtime.serve import MAX_MESSAGE_BYTES, serving
 from hookflash.runtime.tape import Tape
@@ -81,7 +82,7 @@ class App:
         self._calls: dict[str, Call] = {}
         self._by_carrier_id: dict[str, Call] = {}
         self._waiting: dict[str, Call] = {}
-        self._recorders: dict[str, Recorder] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
         self._tasks: TaskOwner | None = None
         self._draining = False
         self._web = Starlette(
@@ -164,8 +165,14 @@ class App:
         if self._tasks is None or self._draining:
             msg = "dial() needs a served app that takes calls"
             raise UsageError(msg)
+        call_id = CallId(new_id("call"))
         call = Call(
-            direction="outbound", from_=from_, to=to, carrier=self.carrier, tape=self._new_tape()
+            direction="outbound",
+            call_id=call_id,
+            from_=from_,
+            to=to,
+            carrier=self.carrier,
+            tape=self._new_tape(call_id),
         )
         self._keep(call)
         try:
@@ -220,11 +227,8 @@ class App:
     async def drain(self, timeout: float = 30.0) -> None:
         """Take no more calls; wait for those that live, then end them."""
         self._draining = True
-        living = [asyncio.ensure_future(call.wait_ended()) for call in self._calls.values()]
-        if living:
-            await asyncio.wait(living, timeout=timeout)
-            for waiter in living:
-                waiter.cancel()
+        if self._watches:
+            await asyncio.wait(self._watches.values(), timeout=timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -250,19 +254,24 @@ class App:
     def _task_failed(self, name: str, error: BaseException) -> None:
         _log.error("%s failed", name, exc_info=error)
 
-    def _new_tape(self) -> Tape | None:
+    def _new_tape(self, call_id: CallId) -> Tape | None:
         folder = self.settings.record_dir
         if folder is None:
             return None
-        folder.mkdir(parents=True, exist_ok=True)
-        return Tape(folder / f"{new_token()[:12]}.tape.jsonl")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            msg = f"record_dir: cannot write to {folder} ({exc.strerror})"
+            raise ConfigError(msg) from exc
+        return Tape(folder / f"{call_id}.tape.jsonl")
 
     def _keep(self, call: Call) -> None:
         self._calls[call.id] = call
         if call.carrier_call_id is not None:
             self._by_carrier_id[call.carrier_call_id] = call
         assert self._tasks is not None
-        self._tasks.start(self._forget_when_ended(call), name=f"watch {call.id}")
+        watch = self._tasks.start(self._forget_when_ended(call), name=f"watch {call.id}")
+        self._watches[call.id] = watch
 
     async def _forget_when_ended(self, call: Call) -> None:
         await call.wait_ended()
@@ -273,13 +282,9 @@ class App:
             token: other for token, other in self._waiting.items() if other is not call
         }
         await call.aclose()
-        recorder = self._recorders.pop(call.id, None)
-        if recorder is not None and self.settings.record_dir is not None:
-            # A long recording takes a while to write; other calls must not wait for it.
-            path = self.settings.record_dir / f"{call.id}.wav"
-            await asyncio.to_thread(recorder.save, path)
         if call.tape is not None:
             call.tape.close()
+        self._watches.pop(call.id, None)
 
     def _media_answer(self, call: Call) -> Answer:
         token = new_token()
@@ -299,14 +304,16 @@ class App:
         if self._draining or self._tasks is None or len(self._calls) >= self.settings.max_calls:
             _log.warning("busy: a call from %s was turned away", mask(incoming.from_))
             return _document(carrier.reject("busy"))
+        call_id = CallId(new_id("call"))
         call = Call(
             direction="inbound",
+            call_id=call_id,
             from_=incoming.from_,
             to=incoming.to,
             carrier=carrier,
             carrier_call_id=incoming.carrier_call_id,
             headers=incoming.details,
-            tape=self._new_tape(),
+            tape=self._new_tape(call_id),
         )
         self._keep(call)
         _log.info("%s rings: %s phones %s", call.id, mask(call.from_), mask(call.to))
@@ -425,7 +432,7 @@ class App:
         with call_scope(call.id):
             leg = MediaStreamLeg(socket, _DIALECTS[self.carrier.name], started, tape=call.tape)
             if self.settings.record_dir is not None:
-                self._recorders[call.id] = Recorder(leg)
+                Recorder(leg, self.settings.record_dir / f"{call.id}.wav")
             call.attach(leg)
         return leg
 

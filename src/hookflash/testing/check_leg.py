@@ -97,16 +97,16 @@ def _tone(leg: Leg, ms: int) -> bytes:
     return tone((440.0,), ms, rate=leg.sample_rate)
 
 
-async def _arrived(far: FarSide, count: int) -> None:
+async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5.0):
-        while len(far.received()) < count:
+        while not condition():  # noqa: ASYNC110  # a far side is anybody's; it has no event to set
             await asyncio.sleep(0.005)
 
 
 async def _plays_frames_of_20_ms_at_real_time_pace(connect: Connect) -> None:
     async with connect() as (leg, far):
         await leg.play(_tone(leg, 500))
-        await _arrived(far, 25)
+        await _until(lambda: len(far.received()) >= 25)
         frames = far.received()
         size = frame_bytes(leg.sample_rate)
         assert [len(pcm) for _, pcm in frames] == [size] * 25, "frames are 20 ms long"
@@ -139,7 +139,7 @@ async def _utterances_play_in_order(connect: Connect) -> None:
         first.close()
         assert (await first).played_ms in _about(30, 0.5)
         assert (await second).played_ms in _about(40, 0.5)
-        await _arrived(far, 4)
+        await _until(lambda: len(far.received()) >= 4)
         tail = far.received()[1][1]
         assert not any(tail[-len(tail) // 4 :]) or _quiet(tail), "a tail is padded with silence"
 
@@ -194,9 +194,7 @@ async def _the_far_side_is_heard(connect: Connect) -> None:
         tone, size = _tone(leg, 200), frame_bytes(leg.sample_rate)
         for start in range(0, len(tone), size):
             far.send_frame(tone[start : start + size])
-        async with asyncio.timeout(5.0):
-            while len(notes.frames) < 10:
-                await asyncio.sleep(0.005)
+        await _until(lambda: len(notes.frames) >= 10)
         assert [len(pcm) for pcm in notes.frames] == [size] * 10
         loudest = max(abs(sample) for sample in memoryview(b"".join(notes.frames)).cast("h"))
         wanted = max(abs(sample) for sample in memoryview(tone).cast("h"))
@@ -209,9 +207,7 @@ async def _keys_are_heard(connect: Connect) -> None:
         leg.listen(notes)
         for digit in "147*0#":
             far.press(digit)
-        async with asyncio.timeout(5.0):
-            while len(notes.digits) < 6:
-                await asyncio.sleep(0.005)
+        await _until(lambda: len(notes.digits) >= 6)
         assert notes.digits == "147*0#"
 
 
@@ -237,9 +233,7 @@ async def _we_can_close(connect: Connect) -> None:
         assert (await playout).interrupted
         assert await leg.wait_closed() == "we_closed"
         assert notes.closed == ["we_closed"]
-        async with asyncio.timeout(5.0):
-            while not far.gone():
-                await asyncio.sleep(0.005)
+        await _until(far.gone)
         try:
             leg.play(b"")
         except LegClosed:

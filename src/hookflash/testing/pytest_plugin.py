@@ -3,7 +3,7 @@
 import asyncio
 import asyncio.runners
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -23,9 +23,10 @@ def no_loose_ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Use it everywhere from your `conftest.py`: an `autouse` fixture that names it.
     """
     found: list[str] = []
-    sweep: Callable[[asyncio.AbstractEventLoop], None] = getattr(
-        asyncio.runners,
-        "_cancel_all_tasks",  # noqa: B009  # private: the one place that sees all
+    # Private, and the one place that sees all tasks of a loop that ends.
+    sweep = cast(
+        "Callable[[asyncio.AbstractEventLoop], None]",
+        getattr(asyncio.runners, "_cancel_all_tasks"),  # noqa: B009
     )
     report = asyncio.BaseEventLoop.call_exception_handler
 
