@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from stage import APOLOGY, Script, Stage, on_stage
+from tests.agent.stage import APOLOGY, Script, Stage, on_stage
 
 from hookflash.agent import (
     Agent,

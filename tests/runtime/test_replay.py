@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stage import on_stage
+from tests.agent.stage import on_stage
 
 from hookflash.agent import Agent
 from hookflash.errors import UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
-from street import OURS, THEIRS, street
+from tests.server.street import OURS, THEIRS, street
 
 from hookflash.audio.levels import rms_dbfs
 from hookflash.audio.tones import beep
@@ -258,9 +258,7 @@ def test_a_forged_webhook_is_refused_and_leaves_no_trace(
             url = f"{place.address.http}/twilio/voice"
             async with httpx.AsyncClient(trust_env=False) as client:
                 unsigned = await client.post(url, data=form)
-                forged = await client.post(
-                    url, data=form, headers={"X-Twilio-Signature": "AAAA"}
-                )
+                forged = await client.post(url, data=form, headers={"X-Twilio-Signature": "AAAA"})
                 elsewhere = await client.post(f"{place.address.http}/plivo/voice", data=form)
                 huge = await client.post(url, data={"x": "y" * 70_000})
                 garbage = await client.post(

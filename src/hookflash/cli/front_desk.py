@@ -51,7 +51,7 @@ class FrontDesk(Agent):
         """Find the caller's appointment.
 
         Args:
-            booking_number: the four digits that the caller keyed in
+            booking_number: your four digit booking number
         """
         self.used.append("find_appointment")
         # As a practice's booking system would take a moment.
@@ -64,7 +64,6 @@ class FrontDesk(Agent):
 
     @function_tool(phrases=("goodbye", "bye", "that is all", "thank you goodbye"))
     async def end_call(self, ctx: RunContext[None]) -> None:
-        """Say goodbye and hang up."""
+        """Hang up, after you have said goodbye."""
         self.used.append("end_call")
-        ctx.session.say("Thank you for calling Harbour Dental. Goodbye.")
         await ctx.session.hangup()

@@ -72,15 +72,15 @@ class View:
         turns = Table(title="Turns, in ms", title_justify="left", box=None, padding=(0, 2, 0, 0))
         for name in ("end of speech to answer heard", "endpointing", "mind", "voice"):
             turns.add_column(name, justify="right")
-        for each in self.metrics:
+        for turn in self.metrics:
             turns.add_row(
                 *(
                     "" if value is None else f"{value * 1000:.0f}"
                     for value in (
-                        each.latency,
-                        each.endpointing,
-                        each.llm_first_text,
-                        each.tts_first_audio,
+                        turn.latency,
+                        turn.endpointing,
+                        turn.llm_first_text,
+                        turn.tts_first_audio,
                     )
                 )
             )

@@ -1,6 +1,6 @@
 """Feed a tape to fresh machines and compare what they decide with what was decided."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -59,7 +59,7 @@ def _call(config: Mapping[str, Any]) -> AnyMachine:
     return CallMachine(Direction(config["direction"]), msgspec.convert(rest, CallConfig))
 
 
-_MAKERS = {
+_MAKERS: Mapping[str, Callable[[Mapping[str, Any]], AnyMachine]] = {
     "CallMachine": _call,
     "DigitsMachine": lambda config: DigitsMachine(msgspec.convert(config, DigitsConfig)),
     "IdleMachine": lambda config: IdleMachine(msgspec.convert(config, IdleConfig)),
@@ -105,7 +105,7 @@ def _make(kind: str, config: Mapping[str, Any]) -> AnyMachine:
     if kind not in _MAKERS:
         msg = f"there is no {kind} in this version"
         raise UsageError(msg)
-    return cast("AnyMachine", _MAKERS[kind](config))
+    return _MAKERS[kind](config)
 
 
 def _decide(machine: AnyMachine, body: Mapping[str, Any]) -> Sequence[Record]:
