@@ -1,6 +1,7 @@
 """Agents and their sessions: what a program writes, and what runs it on a call."""
 
-from hookflash.agent.session import Agent, AgentSession, RunContext, SessionOptions
+from hookflash.agent.options import SessionOptions
+from hookflash.agent.session import Agent, AgentSession, RunContext
 from hookflash.agent.tools import StopResponse, ToolError, function_tool
 from hookflash.agent.utterance import UtteranceHandle
 

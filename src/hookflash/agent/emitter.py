@@ -1,6 +1,8 @@
-"""Tells listeners what happens. Handlers are functions or coroutine functions; one that raises
-hurts nobody: the error becomes an event of its own.
-"""  # noqa: D205
+"""Tells listeners what happens in a session.
+
+Handlers are functions or coroutine functions. One that raises hurts nobody: the error becomes an
+event of its own.
+"""
 
 import asyncio
 import logging
@@ -9,6 +11,8 @@ from typing import Any, TypeVar, overload
 
 from hookflash.errors import UsageError
 from hookflash.events import Record
+from hookflash.events.session import ErrorOccurred, SessionRecord
+from hookflash.runtime import clock
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["Emitter", "Handler"]
@@ -25,12 +29,17 @@ class Emitter:
 
     Functions are called at once, in the order in which they subscribed. Coroutine functions run
     one after the other in a task of their own, in the order of the events.
+
+    Attributes:
+        turn: the caller's turn that events belong to; empty outside of turns.
     """
 
-    def __init__(self, on_error: Callable[[str], None]) -> None:
-        """`on_error(kind of exception)` hears of handlers that raised."""
+    def __init__(self) -> None:
+        """Begin to count; events carry seconds since now."""
+        self.turn = ""
+        self._began = clock.now()
+        self._sequence = 0
         self._handlers: list[tuple[str, Callable[[Any], Awaitable[None] | None]]] = []
-        self._on_error = on_error
         self._pending: asyncio.Queue[Awaitable[None]] = asyncio.Queue()
         self._owner: TaskOwner | None = None
 
@@ -67,21 +76,33 @@ class Emitter:
         self._owner = owner
         owner.start(self._run(), name="handlers")
 
-    def emit(self, event: Record) -> None:
-        """Tell everyone."""
+    def tell(self, kind: type[SessionRecord], **fields: Any) -> None:
+        """Make the next event of this class and tell everyone."""
+        self._sequence += 1
+        at = clock.now() - self._began
+        event = kind(sequence=self._sequence, at=at, turn=self.turn, **fields)
         for name, handler in tuple(self._handlers):
             if name not in (event.name, "*"):
                 continue
             try:
                 pending = handler(event)
             except Exception as exc:  # noqa: BLE001  # a user's handler: supervised here
-                self._failed(exc)
+                self._failed(exc, event)
                 continue
             if pending is not None:
                 self._pending.put_nowait(pending)
 
+    def tell_error(
+        self, source: str, reason: str, message: str, *, recoverable: bool = True
+    ) -> None:
+        """Tell of a failure, and log it. `message` holds no words of the caller."""
+        _log.warning("%s: %s (%s)", source, reason, message)
+        self.tell(
+            ErrorOccurred, source=source, reason=reason, message=message, recoverable=recoverable
+        )
+
     async def drain(self) -> None:
-        """Wait until the coroutine handlers have seen everything emitted so far."""
+        """Wait until the coroutine handlers have seen everything told so far."""
         if self._owner is not None and not self._owner.closed:
             await self._pending.join()
 
@@ -92,7 +113,7 @@ class Emitter:
                 try:
                     await pending
                 except Exception as exc:  # noqa: BLE001  # as above
-                    self._failed(exc)
+                    self._failed(exc, None)
                 finally:
                     self._pending.task_done()
         finally:
@@ -101,6 +122,7 @@ class Emitter:
                 if asyncio.iscoroutine(rest):
                     rest.close()
 
-    def _failed(self, exc: Exception) -> None:
+    def _failed(self, exc: Exception, event: SessionRecord | None) -> None:
         _log.error("an event handler raised", exc_info=exc)
-        self._on_error(type(exc).__name__)
+        if not isinstance(event, ErrorOccurred):  # or a handler of errors would go round for ever
+            self.tell_error("handler", "handler_failed", type(exc).__name__)

@@ -21,7 +21,7 @@ __all__ = ["InvalidArguments", "Signature", "read_docstring"]
 _MAX_ARGUMENTS = 65_536
 
 
-class InvalidArguments(Exception):  # noqa: N818  # its message goes to the model, not to a person
+class InvalidArguments(Exception):  # its message goes to the model, not to a person
     """A language model's arguments do not fit. The message says how to put it right."""
 
 

@@ -39,7 +39,7 @@ _FAILED = "The tool failed."
 _TOO_LONG = "The tool took too long and was stopped."
 
 
-class StopResponse(Exception):  # noqa: N818  # no error: a tool's way to say that all is said
+class StopResponse(Exception):  # no error: a tool's way to say that all is said
     """Raised in a tool: the model must not answer this turn; the tool has said what is to say."""
 
 

@@ -74,6 +74,11 @@ class UtteranceHandle:
 
     # For the session.
 
+    @property
+    def finished(self) -> "asyncio.Future[None]":
+        """Done when the utterance is; not to be cancelled."""
+        return self._done
+
     def bind(self, stop: Callable[[str], None]) -> None:
         """Say how it is cut short."""
         self._stop = stop

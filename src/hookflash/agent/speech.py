@@ -1,0 +1,290 @@
+"""The speaking side of a live session: everything that is said goes through here."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from hookflash.agent.emitter import Emitter
+from hookflash.agent.history import History, Place
+from hookflash.agent.options import SessionOptions
+from hookflash.agent.speech_queue import SpeechItem, SpeechQueue
+from hookflash.agent.status import Status
+from hookflash.agent.utterance import UtteranceHandle
+from hookflash.errors import HookflashError, UsageError
+from hookflash.events.session import (
+    SpeechInterrupted,
+    TurnMetrics,
+    UtteranceBegan,
+    UtteranceSpoken,
+)
+from hookflash.events.turn import AgentSpeechEnded, AgentSpeechStarted, AgentThinking
+from hookflash.legs.base import Leg
+from hookflash.pipeline.ears import Ears
+from hookflash.pipeline.expectation import guess_expectation
+from hookflash.pipeline.voice import Speaking, Voice
+from hookflash.providers.base import TTS
+from hookflash.providers.chat import ToolSchema
+from hookflash.runtime import clock
+from hookflash.runtime.chance import new_id
+from hookflash.runtime.tasks import TaskOwner
+
+__all__ = ["AnsweredTurn", "Speech", "running_item"]
+
+running_item: ContextVar[SpeechItem | None] = ContextVar("hookflash_running_item", default=None)
+"""The item on whose behalf the current task runs: that of the reply whose tool this is."""
+
+
+@dataclass(slots=True)
+class AnsweredTurn:
+    """A turn of the caller's that is being answered, and when things happened.
+
+    Attributes:
+        id: of the turn.
+        ended: when it was taken to be over.
+        speech_ended: when the caller stopped speaking; None if they did not speak.
+        first_text: when the model gave its first words.
+        measured: whether its `TurnMetrics` were told.
+    """
+
+    id: str
+    ended: float
+    speech_ended: float | None
+    first_text: float | None = None
+    measured: bool = False
+
+
+class Speech:
+    """Says things on one leg, one at a time, and knows what was heard of them.
+
+    Attributes:
+        queue: what is said and what waits.
+        ending: True once the session is about to hang up: nothing new is thought of.
+    """
+
+    def __init__(
+        self,
+        leg: Leg,
+        tts: TTS | None,
+        ears: Ears,
+        *,
+        history: History,
+        status: Status,
+        emitter: Emitter,
+        owner: TaskOwner,
+        options: SessionOptions,
+        tools: Callable[[], Sequence[ToolSchema]],
+    ) -> None:
+        """Begin the queue, and have the apology rendered."""
+        self.queue = SpeechQueue()
+        self.ending = False
+        self._leg = leg
+        self._voice = Voice(leg, tts, first_audio_within=options.tts_within)
+        self._ears = ears
+        self._history = history
+        self._status = status
+        self._emitter = emitter
+        self._owner = owner
+        self._options = options
+        self._tools = tools
+        self._apology: bytes | None = None
+        self._audible: set[Speaking] = set()
+        self._settling: set[asyncio.Task[None]] = set()
+        self._says: set[UtteranceHandle] = set()
+        owner.start(self.queue.run(), name="speech")
+        if tts is not None:
+            owner.start(self._prepare_apology(), name="apology")
+
+    @property
+    def mute(self) -> bool:
+        """Whether only ready-made audio can be said."""
+        return self._voice.tts is None
+
+    def say(
+        self,
+        message: str,
+        *,
+        interruptible: bool = True,
+        audio: bytes | None = None,
+        keep: bool = True,
+    ) -> UtteranceHandle:
+        """Queue an utterance, or, in a running tool, say it now.
+
+        Raises:
+            UsageError: there is neither a synthesiser nor audio.
+        """
+        self.require_voice(audio)
+        handle = UtteranceHandle(new_id("utterance"), interruptible=interruptible)
+
+        async def work(item: SpeechItem) -> None:
+            self.expect(message)
+            speaking = self.begin(item, audio=audio, keep=keep)
+            speaking.push(message)
+            speaking.finish()
+            await self.settled(item)
+
+        self._says.add(handle)
+        handle.add_done_callback(self._says.discard)
+        self.enqueue(SpeechItem(handle, work))
+        return handle
+
+    def apologise(self, parent: SpeechItem | None = None) -> None:
+        """Say that something went wrong, from audio made beforehand if there is some."""
+        if self.ending or (self._apology is None and self.mute):
+            return
+        token = running_item.set(parent)
+        try:
+            self.say(self._options.apology, audio=self._apology)
+        finally:
+            running_item.reset(token)
+
+    def enqueue(self, item: SpeechItem) -> None:
+        """Queue an item; a child of a running one speaks now, and ends with its parent."""
+        parent = running_item.get()
+        if parent is None or parent.stopped is not None or parent.handle.done():
+            self.queue.add(item)
+            return
+        parent.when_stopped(lambda: item.stop(parent.stopped or "parent"))
+        parent.adopt(self._owner.start(item.run(), name=f"child {item.handle.id}"))
+
+    def begin(
+        self,
+        item: SpeechItem,
+        *,
+        turn: AnsweredTurn | None = None,
+        audio: bytes | None = None,
+        keep: bool = True,
+    ) -> Speaking:
+        """Begin to say something as part of a running item: `push` its words, then `finish`."""
+
+        def begun() -> None:
+            self._began(speaking, item, turn)
+
+        speaking = self._voice.begin(self._owner, on_begin=begun, audio=audio)
+        item.when_stopped(speaking.stop)
+        place = (
+            self._history.keep_place(lambda: speaking.said, lambda: speaking.heard)
+            if keep
+            else None
+        )
+        settle = self._settle(item, speaking, place, ready_made=audio is not None)
+        task = self._owner.start(settle, name=f"settle {item.handle.id}")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        item.adopt(task)
+        return speaking
+
+    def interrupt(self, reason: str, *, force: bool = False) -> bool:
+        """Stop and drop what may be; return whether there was anything of it."""
+        hit = self.queue.interrupt(reason, force=force)
+        # What may not be interrupted goes on, if the caller's voice had paused it.
+        self._leg.resume()
+        if hit:
+            self._emitter.tell(SpeechInterrupted, reason=reason)
+        return hit
+
+    def think(self, *, active: bool) -> None:
+        """A reply begins or ends to be thought of."""
+        (self._status.begin if active else self._status.end)("thinking")
+        if not self._audible:
+            self._ears.tell(AgentThinking(active=self._status.goes_on("thinking")))
+
+    def expect(self, words: str) -> None:
+        """Tell the ears what kind of answer these words ask for."""
+        self._ears.expect(guess_expectation(words), self._tools())
+
+    async def settled(self, item: SpeechItem) -> None:
+        """Wait until everything that the item said, and its children, are over."""
+        while item.adopted:
+            await asyncio.wait(set(item.adopted))
+
+    async def wait_heard(self, timeout: float | None = None) -> None:
+        """Wait until what is being said was heard."""
+        if self._settling:
+            await asyncio.wait(set(self._settling), timeout=timeout)
+
+    async def wait_said(self, within: float) -> None:
+        """Wait until everything that was asked to be said was heard, at most so many seconds."""
+        deadline = clock.now() + within
+        while (self._says or self._settling) and not self._leg.closed:
+            left = deadline - clock.now()
+            if left <= 0:
+                return
+            waits: set[asyncio.Future[Any]] = set(self._settling)
+            waits |= {handle.finished for handle in self._says}
+            await asyncio.wait(waits, timeout=left)
+
+    def require_voice(self, audio: bytes | None = None) -> None:
+        """Check that something can be said.
+
+        Raises:
+            UsageError: there is neither a synthesiser nor audio.
+        """
+        if self.mute and audio is None:
+            msg = "there is no synthesiser: give Pipeline(tts=...), or audio"
+            raise UsageError(msg)
+
+    async def _settle(
+        self, item: SpeechItem, speaking: Speaking, place: Place | None, *, ready_made: bool
+    ) -> None:
+        """Wait until it is over, and put what was heard where it belongs."""
+        spoken = await speaking.spoken()
+        interrupted = spoken.played.interrupted
+        if place is not None:
+            self._history.settle(place, spoken.heard, interrupted=interrupted)
+        item.handle.heard(spoken.heard)
+        if interrupted:
+            item.handle.cut()
+        self._fell_silent(speaking)
+        self._emitter.tell(
+            UtteranceSpoken,
+            utterance=item.handle.id,
+            said=spoken.said,
+            heard=spoken.heard,
+            played_ms=spoken.played.played_ms,
+            interrupted=interrupted,
+        )
+        if spoken.error is not None:
+            item.handle.fail(spoken.error)
+            self._emitter.tell_error("tts", spoken.error.reason, str(spoken.error))
+            if not ready_made and self._apology is not None:
+                self.apologise()
+
+    def _began(self, speaking: Speaking, item: SpeechItem, turn: AnsweredTurn | None) -> None:
+        if not self._audible:
+            self._ears.tell(AgentThinking(active=False))
+            self._ears.tell(AgentSpeechStarted(interruptible=item.handle.interruptible))
+        self._audible.add(speaking)
+        self._status.begin("agent_speaking")
+        self._emitter.tell(UtteranceBegan, utterance=item.handle.id)
+        if turn is not None and not turn.measured:
+            turn.measured = True
+            self._tell_metrics(turn, speaking)
+
+    def _fell_silent(self, speaking: Speaking) -> None:
+        if speaking not in self._audible:
+            return
+        self._audible.discard(speaking)
+        if not self._audible:
+            self._ears.tell(AgentSpeechEnded())
+            if self._status.goes_on("thinking"):
+                self._ears.tell(AgentThinking(active=True))
+        self._status.end("agent_speaking")
+
+    def _tell_metrics(self, turn: AnsweredTurn, speaking: Speaking) -> None:
+        began = turn.speech_ended
+        self._emitter.tell(
+            TurnMetrics,
+            latency=None if began is None else clock.now() - began,
+            endpointing=None if began is None else turn.ended - began,
+            llm_first_text=None if turn.first_text is None else turn.first_text - turn.ended,
+            tts_first_audio=speaking.first_audio_after,
+        )
+
+    async def _prepare_apology(self) -> None:
+        """Have the apology ready, so that it can be said when the synthesiser cannot."""
+        try:
+            self._apology = await self._voice.render_once(self._options.apology)
+        except HookflashError as exc:
+            self._emitter.tell_error("tts", exc.reason, str(exc))
