@@ -211,6 +211,17 @@ def test_a_recursive_schema_keeps_its_references() -> None:
     assert called(climb, '{"tree": {"branches": [{}, {}]}}').output == "2"
 
 
+def test_mappings_are_told_with_what_they_hold() -> None:
+    @function_tool
+    def f(counts: dict[str, int], anything: dict[str, object]) -> str:
+        return f"{counts}{anything}"
+
+    assert f.schema.parameters["properties"] == {
+        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "anything": {"type": "object", "additionalProperties": True},
+    }
+
+
 def test_parameters_may_have_names_that_pydantic_uses_itself() -> None:
     @function_tool
     def odd(schema: str, copy: int, _hidden: int, model_config: str = "m") -> str:
