@@ -94,7 +94,7 @@ def test_a_stopped_item_runs_nothing_more() -> None:
         stopped.when_stopped(lambda: hushed.append("late"))
         assert stopped.stopped == "words"
         assert hushed == ["first", "late"]
-        assert await stopped.unless_stopped(asyncio.sleep(1)) is None
+        assert await stopped.unless_stopped(asyncio.sleep(1, "done")) is None
         await stopped.run()
         assert stopped.handle.done()
 

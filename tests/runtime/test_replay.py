@@ -12,7 +12,7 @@ from hookflash.runtime.replay import replay
 from hookflash.runtime.tape import Tape, read_tape
 
 
-def _record(path: Path | None = None) -> Tape:
+def record(path: Path | None = None) -> Tape:
     async def main() -> Tape:
         tape = Tape(path)
         async with on_stage(Agent(), ["We open at nine.", "Goodbye."], tape=tape) as stage:
@@ -29,7 +29,7 @@ def _record(path: Path | None = None) -> Tape:
 
 
 def test_a_replayed_tape_gives_identical_decisions() -> None:
-    lines = _record().lines()
+    lines = record().lines()
     result = replay(lines)
     assert result.differences == ()
     assert set(result.machines) >= {"playout", "turn", "digits", "idle"}
@@ -37,7 +37,7 @@ def test_a_replayed_tape_gives_identical_decisions() -> None:
 
 
 def test_a_changed_tape_shows_where_it_differs() -> None:
-    lines = [json.loads(line) for line in _record().lines()]
+    lines = [json.loads(line) for line in record().lines()]
     index = next(i for i, line in enumerate(lines) if line.get("commands"))
     lines[index]["commands"][0]["name"] = "something.else"
     result = replay(json.dumps(line) for line in lines)
@@ -48,10 +48,10 @@ def test_a_changed_tape_shows_where_it_differs() -> None:
 
 def test_a_tape_on_disk_reads_back_and_its_torn_last_line_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "call.tape.jsonl"
-    _record(path)
+    record(path)
     whole = path.read_bytes()
     count = len(list(read_tape(whole.splitlines())))
-    assert count == len(_record().lines())
+    assert count == len(record().lines())
     torn = whole[: len(whole) - 10]
     assert len(list(read_tape(torn.splitlines()))) == count - 1
     assert replay(torn.splitlines()).differences == ()

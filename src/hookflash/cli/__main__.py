@@ -1,0 +1,5 @@
+"""`python -m hookflash.cli` is `hookflash`."""
+
+from hookflash.cli.main import run
+
+run()
