@@ -5,8 +5,6 @@ Write an `Agent`, give it a `Pipeline` (ears, mind, voice), and let an `AgentSes
 `ARCHITECTURE.md`.
 """
 
-from importlib.metadata import version as _version
-
 from hookflash.agent import (
     Agent,
     AgentSession,
@@ -22,7 +20,7 @@ from hookflash.errors import HookflashError
 from hookflash.pipeline import Pipeline
 from hookflash.server import App, Settings
 
-__version__ = _version("hookflash")
+__version__ = "0.1.0.dev0"
 
 __all__ = [
     "Agent",

@@ -299,6 +299,11 @@ def test_parallel_calls_are_each_answered_exactly_once() -> None:
             assert "slow, plain, broken" in nowhere
             assert stage.items[-1] == "assistant: Done."
             assert max(most) == 2
+            warned = {(error.reason, error.message) for error in stage.of(ErrorOccurred)}
+            assert warned == {
+                ("unknown_arguments", "slow: x"),
+                ("tool_failed", "broken: ValueError"),
+            }
 
     clock.run(main(), virtual=True)
 

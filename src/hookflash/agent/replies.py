@@ -192,6 +192,9 @@ class Replies:
             finally:
                 running_item.reset(token)
         self.answer_call(call, result)
+        if result.ignored:
+            names = ", ".join(result.ignored)
+            self._emitter.tell_error("tool", "unknown_arguments", f"{call.tool}: {names}")
         if result.error is not None:
             kind = type(result.error).__name__
             self._emitter.tell_error("tool", "tool_failed", f"{call.tool}: {kind}")

@@ -109,7 +109,6 @@ class FunctionTool(Generic[P, R_co]):
         self.timeout = declaration.timeout
         self.__doc__ = declaration.function.__doc__
         self.__name__ = declaration.function.__name__
-        self.__wrapped__ = declaration.function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function as if it were not a tool."""

@@ -44,7 +44,7 @@ _COUNTED = re.compile(
 _LAST_WORD = re.compile(r"[^\s\"'“‘«(\[{*_]+$")
 # Initials and acronyms: "J. K.", "U.S.".
 _LETTERS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*$")
-_LIST_NUMBER = re.compile(r"(?:^|\n)[^\S\n]*(?:\d{1,3}|[A-Za-z])$")
+_LIST_NUMBER = re.compile(r"\d{1,3}")
 # The first code point of the scripts whose signs are each about a syllable (CJK radicals).
 _FIRST_WIDE = 0x2E80
 # Such a sign takes about as long to say as this many Latin letters.
@@ -146,7 +146,7 @@ def _is_inside(place: "re.Match[str]") -> bool:
     if stop.startswith(("..", "…")):
         return False
     before = place.string[: place.start()]
-    if _LIST_NUMBER.search(before):
+    if _LIST_NUMBER.fullmatch(before):
         return True
     found = _LAST_WORD.search(before)
     word = found[0].lower() if found else ""

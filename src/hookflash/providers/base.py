@@ -37,13 +37,13 @@ __all__ = [
 ]
 
 
-class Provider(ABC):
+class Provider(ABC):  # noqa: B024  # what is abstract is added by each kind
     """Something with a name that may hold resources. One serves all calls of a process."""
 
     name: str = ""
     """Short stable word for events, metrics and errors, such as `openai`."""
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # noqa: B027  # most have nothing to load
         """Load models and open connections, so that the first call does not wait. Idempotent.
 
         Raises:
@@ -51,7 +51,7 @@ class Provider(ABC):
             ProviderError: it cannot work as configured.
         """
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027  # nor to free
         """Free everything. Idempotent; `prepare` may follow again."""
 
     async def __aenter__(self) -> Self:
