@@ -408,10 +408,9 @@ def test_a_lost_socket_ends_the_call_as_a_lost_link() -> None:
                 ends.append(await call.wait_ended())
                 assert (await playout).interrupted
 
-            place.carrier.call(to=OURS, from_=THEIRS, far_end=person(stays))
+            call = place.carrier.call(to=OURS, from_=THEIRS, far_end=person(stays))
             await asyncio.sleep(3)
-            for socket in place.carrier._account.sockets:
-                socket.abort()
+            call.drop_streams()
             await asyncio.sleep(10)
             (end,) = ends
             assert (end.outcome, end.reason) == (Outcome.FAILED, "link_lost")
