@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_typ
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twilio.twiml import (  # type: ignore[import-untyped]  # the SDK has no types
+from twilio.twiml import (
     voice_response as sdk,
 )
 

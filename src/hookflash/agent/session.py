@@ -185,6 +185,7 @@ class AgentSession(Generic[UserDataT]):
         self._speech: Speech | None = None
         self._replies: Replies | None = None
         self._turn: AnsweredTurn | None = None
+        self._hangup_reason: str | None = None
         self._closer: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         agent.join(self)
@@ -341,6 +342,7 @@ class AgentSession(Generic[UserDataT]):
         speech = self._speech
         if speech is not None and not speech.ending and not self.closed:
             speech.ending = True
+            self._hangup_reason = reason
             await speech.wait_said(self.options.hangup_within)
         if self._call is not None and self._call.ended is None and not self.closed:
             await self._call.hangup(reason)
@@ -537,7 +539,9 @@ class AgentSession(Generic[UserDataT]):
 
     def leg_closed(self, reason: str) -> None:
         """The line is gone."""
-        self._begin_close(_LEG_REASONS.get(reason, "link_lost"))
+        # The carrier takes the line away when we hang up, too.
+        hung_up = self._hangup_reason
+        self._begin_close(hung_up or _LEG_REASONS.get(reason, "link_lost"))
 
     # Turns.
 

@@ -18,7 +18,8 @@ from hookflash.errors import ConfigError, HookflashError
 from hookflash.legs.loopback import loopback
 from hookflash.pipeline import Pipeline
 from hookflash.providers.base import LLM
-from hookflash.providers.local import CALLER_VOICE, speak_pcm
+from hookflash.providers.espeak import EspeakTTS
+from hookflash.providers.local import speak_pcm
 from hookflash.providers.openai import OpenAILLM
 from hookflash.providers.rules import RuleLLM
 from hookflash.runtime import clock
@@ -28,9 +29,10 @@ from hookflash.server import App, Settings
 
 __all__ = ["DemoOptions", "run_demo", "run_text_demo"]
 
-_LINE = "+15550100"
-_CALLER = "+15550199"
+_LINE = "+14155550100"
+_CALLER = "+14155550199"
 _BOOKING = "4217"
+_CALLER_VOICE = "en-us+f3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class _Demo:
     def __init__(self, options: DemoOptions) -> None:
         self._options = options
         self._console = Console(highlight=False, soft_wrap=True)
-        self._agent: FrontDesk | None = None
+        self._caller = EspeakTTS(_CALLER_VOICE, words_per_minute=140)
 
     async def run(self) -> bool:
         options = self._options
@@ -77,9 +79,9 @@ class _Demo:
         with self._console.status("Loading ears and voices (the first time takes a while) ..."):
             pipeline = Pipeline.local(llm=_mind(options))
             await pipeline.prepare()
-            await CALLER_VOICE.prepare()
+            await self._caller.prepare()
         try:
-            async with CarrierEmulator(voice=_caller_voice) as carrier:
+            async with CarrierEmulator(voice=self._speak) as carrier:
                 account = TwilioCarrier(
                     carrier.account_sid,
                     carrier.auth_token,
@@ -92,7 +94,7 @@ class _Demo:
                     return await self._hold(app, carrier, pipeline, folder)
         finally:
             await pipeline.aclose()
-            await CALLER_VOICE.aclose()
+            await self._caller.aclose()
             if options.fast:
                 self._console.print(f"({clock.now() - began:.0f} s of call on virtual time)")
 
@@ -151,6 +153,9 @@ class _Demo:
             }
         )
 
+    async def _speak(self, text: str, voice: str | None) -> bytes:
+        return await speak_pcm(self._caller, text, 8000)
+
     def _verdict(self, goals: dict[str, bool]) -> bool:
         self._console.print()
         for goal, reached in goals.items():
@@ -176,6 +181,9 @@ async def _phone(line: Line, view: View) -> None:
     line.press(_BOOKING)
     await line.wait_speech(timeout=20)
     await line.wait_quiet(timeout=30)
+    await say("Could you repeat that?")
+    await line.wait_speech(timeout=20)
+    await line.wait_quiet(timeout=30)
     await say("Thank you, goodbye.")
     await line.wait_end(timeout=30)
 
@@ -184,10 +192,6 @@ async def _grow(view: View) -> None:
     while True:
         await asyncio.sleep(0.1)
         view.grow()
-
-
-async def _caller_voice(text: str, voice: str | None) -> bytes:
-    return await speak_pcm(CALLER_VOICE, text, 8000)
 
 
 def _mind(options: DemoOptions) -> LLM:

@@ -34,6 +34,7 @@ class View:
         self._began = clock.now()
         self._open = False
         self._printed = ""
+        self._before = ""
         self._session: AgentSession[None] | None = None
         self.spoken: list[UtteranceSpoken] = []
         self.metrics: list[TurnMetrics] = []
@@ -49,7 +50,9 @@ class View:
     def grow(self) -> None:
         """Print the words heard since the last time. Called a few times a second."""
         if self._open and self._session is not None:
-            self._words(self._session.history.last_assistant_text())
+            heard = self._session.history.last_assistant_text()
+            if heard != self._before:
+                self._words(heard)
 
     def line(self, who: str, text: str, *, note: bool = False) -> None:
         """Print a line."""
@@ -117,8 +120,9 @@ class View:
     def _said(self, event: UtteranceSpoken) -> None:
         self.spoken.append(event)
         if event.heard:
-            if not self._open:
-                self._begin_line()
+            if not self._open and event.heard != self._printed:
+                self._open = True
+                self._console.print(Text(self._stamp("agent")), end="")
             self._words(event.heard)
             self.transcript.append(
                 f"{self._elapsed():7.2f}  agent: {event.heard}"
@@ -129,10 +133,12 @@ class View:
     def _begin_line(self) -> None:
         self._end_line()
         self._open, self._printed = True, ""
+        if self._session is not None:
+            self._before = self._session.history.last_assistant_text()
         self._console.print(Text(self._stamp("agent")), end="")
 
     def _words(self, heard: str) -> None:
-        if heard.startswith(self._printed):
+        if self._open and heard.startswith(self._printed):
             self._console.print(Text(heard[len(self._printed) :], style=_STYLES["agent"]), end="")
             self._printed = heard
 
