@@ -1,6 +1,11 @@
 """What holds for all tests."""
 
 import pytest
+from hypothesis import settings
+
+# On a busy machine an example may take any time; a test that hangs is CI's business.
+settings.register_profile("hookflash", deadline=None)
+settings.load_profile("hookflash")
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,11 @@ from typing import Protocol, TypeVar
 
 __all__ = ["Machine"]
 
-EventT = TypeVar("EventT", contravariant=True)
-CommandT = TypeVar("CommandT", covariant=True)
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
+CommandT_co = TypeVar("CommandT_co", covariant=True)
 
 
-class Machine(Protocol[EventT, CommandT]):
+class Machine(Protocol[EventT_contra, CommandT_co]):
     """A pure decider. Its owner (`runtime.Driver`) feeds events and carries out the commands.
 
     The owner must call `receive` for each event in the order in which they happened, and
@@ -19,7 +19,7 @@ class Machine(Protocol[EventT, CommandT]):
     order and reads `deadline()` again.
     """
 
-    def receive(self, event: EventT, now: float) -> Sequence[CommandT]:
+    def receive(self, event: EventT_contra, now: float) -> Sequence[CommandT_co]:
         """Take one event; return what to do about it, in order."""
         ...
 
@@ -27,6 +27,6 @@ class Machine(Protocol[EventT, CommandT]):
         """Return the earliest time at which `tick` must be called, or None."""
         ...
 
-    def tick(self, now: float) -> Sequence[CommandT]:
+    def tick(self, now: float) -> Sequence[CommandT_co]:
         """Time has passed; return what to do about it. Calling early or late is harmless."""
         ...

@@ -64,9 +64,29 @@ _ALAW_DECODE, _ALAW_ENCODE = _tables(
 )
 
 
+def _octets(table: npt.NDArray[np.int16]) -> tuple[bytes, bytes]:
+    """Return the low and the high bytes of a decode table."""
+    return table.tobytes()[::2], table.tobytes()[1::2]
+
+
+_ULAW_OCTETS = _octets(_ULAW_DECODE)
+_ALAW_OCTETS = _octets(_ALAW_DECODE)
+
+
+def _decode(codes: Pcm, tables: tuple[bytes, bytes]) -> bytes:
+    # For the 20 ms of a telephone frame this takes half as long as numpy, whose machinery is
+    # rarely in the processor's cache when a frame comes.
+    low, high = tables
+    octets = bytes(codes)
+    pcm = bytearray(2 * len(octets))
+    pcm[::2] = octets.translate(low)
+    pcm[1::2] = octets.translate(high)
+    return bytes(pcm)
+
+
 def ulaw_decode(codes: Pcm) -> bytes:
     """Decode mu-law octets to PCM: twice as many bytes, values within +-32,124."""
-    return _ULAW_DECODE.take(np.frombuffer(codes, np.uint8)).tobytes()
+    return _decode(codes, _ULAW_OCTETS)
 
 
 def ulaw_encode(pcm: Pcm) -> bytes:
@@ -80,7 +100,7 @@ def ulaw_encode(pcm: Pcm) -> bytes:
 
 def alaw_decode(codes: Pcm) -> bytes:
     """Decode A-law octets to PCM: twice as many bytes, values within +-32,256, never 0."""
-    return _ALAW_DECODE.take(np.frombuffer(codes, np.uint8)).tobytes()
+    return _decode(codes, _ALAW_OCTETS)
 
 
 def alaw_encode(pcm: Pcm) -> bytes:

@@ -175,7 +175,7 @@ async def _phone(line: Line, view: View) -> None:
     await say("What are your opening hours?")
     await line.wait_speech(timeout=20)
     await line.wait(5.0)
-    await say("Wait. When is my appointment?")
+    await say("Wait, when is my appointment?")
     await line.wait_quiet(timeout=30)
     view.line("caller", f"(keys {'•' * len(_BOOKING)})")
     line.press(_BOOKING)

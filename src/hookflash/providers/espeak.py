@@ -9,7 +9,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -183,7 +184,7 @@ class _Helper:
         with self._lock:
             self._stop()
 
-    def speak(self, request: dict[str, object]) -> _Spoken:
+    def speak(self, request: Mapping[str, object]) -> _Spoken:
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             try:
@@ -205,7 +206,7 @@ class _Helper:
         # Paths only: importing this package loads no library.
         import espeakng_loader
 
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  # our own program, our own arguments
             [
                 sys.executable,
                 "-I",
@@ -235,10 +236,8 @@ class _Helper:
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        try:
+        with suppress(OSError):  # it is dead already, and what was to be written with it
             process.stdin.close()
-        except OSError:
-            pass  # it is dead already, and what was to be written with it
         process.kill()
         process.wait()
         process.stdout.close()

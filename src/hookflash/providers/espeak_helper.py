@@ -13,6 +13,7 @@ so many bytes: `A` PCM16 at the rate that `R` (4 bytes) said at the start, `W` a
 
 import ctypes
 import json
+import struct
 import sys
 
 _SYNCHRONOUS = 2  # speak_lib.h: AUDIO_OUTPUT_SYNCHRONOUS: the callback gets the sound
@@ -22,48 +23,26 @@ _WORD = 1
 _BUFFER_MS = 200
 
 
-class _Id(ctypes.Union):
-    _fields_ = [  # noqa: RUF012  # ctypes wants a list
-        ("number", ctypes.c_int),
-        ("name", ctypes.c_char_p),
-        ("string", ctypes.c_char * 8),
-    ]
-
-
-class _Event(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", _Id),
-    ]
-
-
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+# speak_lib.h: espeak_EVENT, and t_espeak_callback(short *wav, int numsamples, espeak_EVENT *).
+_EVENT = struct.Struct("@iIiiiiP8s")
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
 def _send(kind: bytes, body: bytes = b"") -> None:
     sys.stdout.buffer.write(kind + len(body).to_bytes(4, "big") + body)
 
 
-@_Callback
-def _take(wave, count, events):  # type: ignore[no-untyped-def]  # called by C
+def _take(wave: int | None, count: int, events: int) -> int:
+    """Pass on what the library gives: samples, and a list of events that a zero type ends."""
     if wave and count > 0:
         _send(b"A", ctypes.string_at(wave, count * 2))
-    index = 0
-    while events[index].type:
-        event = events[index]
-        if event.type == _WORD:
-            word = [event.text_position, event.length, event.audio_position]
-            _send(b"W", json.dumps(word).encode())
-        index += 1
-    return 0
+    while True:
+        kind, _, position, length, ms, *_ = _EVENT.unpack(ctypes.string_at(events, _EVENT.size))
+        if kind == 0:
+            return 0
+        if kind == _WORD:
+            _send(b"W", json.dumps([position, length, ms]).encode())
+        events += _EVENT.size
 
 
 def _main(library: str, data: str) -> None:
@@ -74,7 +53,8 @@ def _main(library: str, data: str) -> None:
         _send(b"X", b"the library could not be initialised")
         sys.stdout.buffer.flush()
         return
-    lib.espeak_SetSynthCallback(_take)
+    callback = _Callback(_take)  # kept: the library calls it until the end
+    lib.espeak_SetSynthCallback(callback)
     _send(b"R", int(rate).to_bytes(4, "big"))
     sys.stdout.buffer.flush()
     for line in sys.stdin.buffer:

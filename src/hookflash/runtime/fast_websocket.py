@@ -3,18 +3,29 @@
 from typing import cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
 from hookflash.runtime.websocket import DIRECT, MAX_UNSENT_BYTES, Socket, SocketListener
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # no wheel for this platform
+    from websockets.utils import apply_mask
+
 __all__ = ["DirectWebSocketProtocol"]
 
 # RFC 6455 section 5.2: FIN and opcode 1 (text); lengths 126 and 127 announce 16 and 64 bits.
-_FIN_TEXT = 0x81
+_FIN = 0x80
+_FIN_TEXT = _FIN | Opcode.TEXT
+_MASKED = 0x80
 _MAX_TINY = 125
 _MAX_SHORT = 65_535
+_TINY_HEAD = 6
+_SHORT_HEAD = 8
+# The first bytes of frames that are whole messages.
+_WHOLE = frozenset(_FIN | opcode for opcode in (Opcode.TEXT, Opcode.BINARY, *CTRL_OPCODES))
 
 
 class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
@@ -25,6 +36,47 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     """
 
     _listener: SocketListener | None = None
+    _cuts: bool | None = None
+    """Whether we cut frames ourselves; None before the handshake, False once it got too hard."""
+    _rest: bytes = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Cut what came into frames; give whole text messages to the listener right away.
+
+        All other frames go to the general parser, one by one. It takes over for good at the first
+        frame that is not a whole message from a client (fragments, 64-bit lengths, no mask).
+        """
+        if not self._cuts:
+            super().data_received(data)
+            if self._cuts is None and self.handshake_initiated:
+                # With nothing behind the request the parser stands between two frames.
+                self._cuts = data.endswith(b"\r\n\r\n")
+            return
+        if self._rest:
+            data = self._rest + data
+        at, have = 0, len(data)
+        while have - at >= _TINY_HEAD:
+            size = data[at + 1] - _MASKED
+            body = at + _TINY_HEAD
+            if size == _MAX_TINY + 1 and have - at >= _SHORT_HEAD:
+                size = data[at + 2] << 8 | data[at + 3]
+                body = at + _SHORT_HEAD
+            elif not 0 <= size <= _MAX_TINY + 1 or data[at] not in _WHOLE:
+                self._cuts = False
+                self._rest = b""
+                super().data_received(data[at:])
+                return
+            end = body + size
+            if end > have:
+                break
+            if data[at] == _FIN_TEXT and self._listener is not None:
+                if not self.close_sent and not self.transport.is_closing():
+                    text = apply_mask(data[body:end], data[body - 4 : body])
+                    self._listener.message_received(text, True)
+            else:
+                super().data_received(data[at:end])
+            at = end
+        self._rest = data[at:]
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension in the scope, which the superclass has just made."""

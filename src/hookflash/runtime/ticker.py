@@ -48,7 +48,7 @@ class TickerEntry:
             return
         try:
             self._callback(deadline)
-        except Exception:  # the supervisor of all calls: one's bug must not stop the others
+        except Exception:  # noqa: BLE001  # the supervisor of all calls: one must not stop the others
             _log.exception("a ticker entry raised")
 
 

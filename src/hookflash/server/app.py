@@ -345,7 +345,7 @@ class App:
                     _log.error("no on_call function; the call is rejected")
                     return
                 await handler(call)
-            except Exception:  # the user's program: its failure must not leave a caller in silence
+            except Exception:  # noqa: BLE001  # the user's program: no caller is left in silence
                 _log.exception("on_call raised; the call is ended")
             finally:
                 if call.ended is None:
