@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hookflash.carriers.base import Carrier
-from hookflash.errors import HookflashError, PeerError, SessionClosed, UsageError
+from hookflash.errors import HookflashError, MissingExtra, PeerError, SessionClosed, UsageError
 from hookflash.events.call import (
     CallAnswered,
     CallCommand,
@@ -283,6 +283,8 @@ class Call:
             try:
                 await self._carrier.end(self.carrier_call_id, cancel=cancel)
                 ended = True
+            except MissingExtra as exc:
+                _log.info("%s: ended by closing its stream (%s)", self.id, exc)
             except HookflashError as exc:
                 # The stream below is the other way to end it, and the machine's deadline the last.
                 _log.warning("%s: the carrier did not end it (%s)", self.id, exc.reason)
