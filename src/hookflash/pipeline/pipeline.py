@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 
 from hookflash.providers.base import LLM, STT, TTS, VAD, Provider
-from hookflash.providers.local import local_providers
 
 __all__ = ["Pipeline"]
 
@@ -37,6 +36,8 @@ class Pipeline:
         Needs `pip install 'hookflash[local]'`. What to expect of it: see
         `docs/reference/local-speech.md`.
         """
+        from hookflash.providers.local import local_providers  # loaded when chosen
+
         found = local_providers()
         return cls(
             stt=stt or found.stt, llm=llm or found.llm, tts=tts or found.tts, vad=vad or found.vad

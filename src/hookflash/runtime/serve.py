@@ -11,12 +11,9 @@ from starlette.types import ASGIApp
 
 from hookflash.errors import ConfigError
 from hookflash.runtime.fast_websocket import DirectWebSocketProtocol
+from hookflash.runtime.websocket import MAX_MESSAGE_BYTES
 
 __all__ = ["Address", "serving"]
-
-# The largest WebSocket message that we accept. A carrier's media message is about 400 bytes;
-# Plivo allows 64 KB, the most of any.
-MAX_MESSAGE_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ from typing import Protocol, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-__all__ = ["DIRECT", "Attach", "Socket", "SocketListener", "converse"]
+__all__ = ["DIRECT", "MAX_MESSAGE_BYTES", "Attach", "Socket", "SocketListener", "converse"]
 
 DIRECT = "hookflash.direct"
 """Name of the ASGI scope extension that offers an `Attach`."""
+
+MAX_MESSAGE_BYTES = 65_536
+"""The largest message or request that we read. A carrier's media message is about 400 bytes;
+Plivo allows 64 KB, the most of any."""
 
 # A peer that takes no more data: 256 KB are about 13 s of media messages.
 MAX_UNSENT_BYTES = 262_144

@@ -31,7 +31,6 @@ from starlette.websockets import WebSocket
 from hookflash.calls.call import Call
 from hookflash.calls.recording import Recorder
 from hookflash.carriers.base import Answer, Carrier, Webhook
-from hookflash.carriers.twilio import TwilioCarrier
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.media import StreamStarted
@@ -39,10 +38,9 @@ from hookflash.ids import CallId
 from hookflash.legs.media_stream import TWILIO, MediaDialect, MediaStreamDoor, MediaStreamLeg
 from hookflash.runtime.chance import new_id, new_token
 from hookflash.runtime.log import call_scope, mask
-from hookflash.runtime.serve import MAX_MESSAGE_BYTES, serving
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.tasks import TaskOwner
-from hookflash.runtime.websocket import Socket, converse
+from hookflash.runtime.websocket import MAX_MESSAGE_BYTES, Socket, converse
 from hookflash.server.settings import Settings, checked_public_url
 from hookflash.wire.forms import Form, parse_form
 
@@ -139,6 +137,8 @@ class App:
             ConfigError: none was given, and the settings name none.
         """
         if self._carrier is None:
+            from hookflash.carriers.twilio import TwilioCarrier  # loaded when chosen
+
             self._carrier = TwilioCarrier(
                 self.settings.twilio_account_sid, self.settings.twilio_auth_token
             )
@@ -198,6 +198,8 @@ class App:
         Raises:
             ConfigError: the port is taken, or a setting is missing.
         """
+        from hookflash.runtime.serve import serving  # another server may be the one that serves
+
         self.check_settings()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
