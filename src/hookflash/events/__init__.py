@@ -1,4 +1,4 @@
-"""What happened and what to do about it: frozen dataclasses with dotted wire names.
+"""What happened and what to do about it: frozen records with dotted wire names.
 
 Events happened (`SpeechStarted`), commands ask (`StopPlayout`). Each has one dotted name under
 which it stands on the tape and goes over the platform's WebSocket; `to_wire` and `from_wire`

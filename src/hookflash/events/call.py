@@ -1,6 +1,5 @@
 """The life of a call: what the call machine sees and says."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -59,8 +58,7 @@ class Outcome(StrEnum):
 
 
 @named("call.carrier_status")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarrierStatus(Record):
+class CarrierStatus(Record, frozen=True, kw_only=True):
     """The carrier reported where the call is. Reports may be late, repeated or out of order.
 
     Attributes:
@@ -77,14 +75,12 @@ class CarrierStatus(Record):
 
 
 @named("call.leg_up")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegUp(Record):
+class LegUp(Record, frozen=True, kw_only=True):
     """The call's media path is open; somebody (or something) answered."""
 
 
 @named("call.leg_lost")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegLost(Record):
+class LegLost(Record, frozen=True, kw_only=True):
     """The call's media path closed.
 
     Attributes:
@@ -95,8 +91,7 @@ class LegLost(Record):
 
 
 @named("call.hangup_requested")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HangupRequested(Record):
+class HangupRequested(Record, frozen=True, kw_only=True):
     """Our side wants the call to end."""
 
     reason: str = "hangup"
@@ -106,8 +101,7 @@ class HangupRequested(Record):
 
 
 @named("call.end_carrier_call")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndCarrierCall(Record):
+class EndCarrierCall(Record, frozen=True, kw_only=True):
     """Tell the carrier to end the call. Said at most once.
 
     Attributes:
@@ -119,20 +113,17 @@ class EndCarrierCall(Record):
 
 
 @named("call.ringing")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRinging(Record):
+class CallRinging(Record, frozen=True, kw_only=True):
     """The far end rings."""
 
 
 @named("call.answered")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswered(Record):
+class CallAnswered(Record, frozen=True, kw_only=True):
     """The call was answered."""
 
 
 @named("call.ended")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded(Record):
+class CallEnded(Record, frozen=True, kw_only=True):
     """The call is over. Said exactly once.
 
     Attributes:

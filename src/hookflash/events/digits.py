@@ -1,15 +1,12 @@
 """Keyed numbers: what the digits machine sees and says."""
 
-from dataclasses import dataclass
-
 from hookflash.events.base import Record, named
 
 __all__ = ["DigitsEntered"]
 
 
 @named("digits.entered")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigitsEntered(Record):
+class DigitsEntered(Record, frozen=True, kw_only=True):
     """The caller has finished keying.
 
     Attributes:

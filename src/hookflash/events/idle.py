@@ -1,6 +1,5 @@
 """Silence on the line: what the idle machine sees and asks for."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from hookflash.events.base import Record, named
@@ -16,14 +15,12 @@ __all__ = [
 
 
 @named("idle.activity")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity(Record):
+class Activity(Record, frozen=True, kw_only=True):
     """Somebody was heard (or pressed a key): the count of silence begins anew."""
 
 
 @named("idle.busy_changed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BusyChanged(Record):
+class BusyChanged(Record, frozen=True, kw_only=True):
     """A reason not to count silence began or ended.
 
     Attributes:
@@ -36,14 +33,12 @@ class BusyChanged(Record):
 
 
 @named("idle.stopped")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdleStopped(Record):
+class IdleStopped(Record, frozen=True, kw_only=True):
     """The call is over; never wake again."""
 
 
 @named("idle.wake_up")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeUp(Record):
+class WakeUp(Record, frozen=True, kw_only=True):
     """The line was silent for the configured time.
 
     Attributes:

@@ -1,7 +1,8 @@
 """What crosses a media stream, whichever way a carrier spells it."""
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from hookflash.events.base import Record, named
 
@@ -22,14 +23,12 @@ __all__ = [
 
 
 @named("media.connected")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamConnected(Record):
+class StreamConnected(Record, frozen=True, kw_only=True):
     """The carrier opened the stream and greeted; its description follows. Not all carriers do."""
 
 
 @named("media.started")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamStarted(Record):
+class StreamStarted(Record, frozen=True, kw_only=True):
     """The carrier described the stream; audio follows.
 
     Attributes:
@@ -46,12 +45,11 @@ class StreamStarted(Record):
     account_id: str
     encoding: str
     sample_rate: int
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
+    parameters: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 @named("media.audio")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioReceived(Record):
+class AudioReceived(Record, frozen=True, kw_only=True):
     """One chunk of the peer's audio, in the stream's encoding. Never written to a tape.
 
     Attributes:
@@ -66,30 +64,26 @@ class AudioReceived(Record):
 
 
 @named("media.digit")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigitPressed(Record):
+class DigitPressed(Record, frozen=True, kw_only=True):
     """The peer pressed a key that the carrier reported: one of `0-9 * # A-D`."""
 
     digit: str
 
 
 @named("media.mark_returned")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkReturned(Record):
+class MarkReturned(Record, frozen=True, kw_only=True):
     """The carrier's player passed (or, after a clear, dropped) our mark."""
 
     mark: str
 
 
 @named("media.stopped")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamStopped(Record):
+class StreamStopped(Record, frozen=True, kw_only=True):
     """The carrier says that no audio follows."""
 
 
 @named("media.refused")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRefused(Record):
+class StreamRefused(Record, frozen=True, kw_only=True):
     """A message that could not be understood; it was ignored.
 
     Attributes:
@@ -102,24 +96,21 @@ class StreamRefused(Record):
 
 
 @named("media.play")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayAudio(Record):
+class PlayAudio(Record, frozen=True, kw_only=True):
     """Append encoded audio to the carrier's buffer."""
 
     payload: bytes
 
 
 @named("media.mark")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendMark(Record):
+class SendMark(Record, frozen=True, kw_only=True):
     """Ask to be told when everything queued before this was played."""
 
     mark: str
 
 
 @named("media.clear")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClearAudio(Record):
+class ClearAudio(Record, frozen=True, kw_only=True):
     """Drop what the carrier has queued and not played."""
 
 

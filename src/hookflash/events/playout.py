@@ -3,7 +3,6 @@
 Positions and lengths are milliseconds of audio within one utterance.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from hookflash.events.base import Record, named
@@ -27,8 +26,7 @@ __all__ = [
 
 
 @named("playout.queued")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioQueued(Record):
+class AudioQueued(Record, frozen=True, kw_only=True):
     """More audio of an utterance waits on our side. The first one opens the utterance."""
 
     utterance: str
@@ -36,16 +34,14 @@ class AudioQueued(Record):
 
 
 @named("playout.closed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceClosed(Record):
+class UtteranceClosed(Record, frozen=True, kw_only=True):
     """Everything that the utterance has to say is queued; no more follows."""
 
     utterance: str
 
 
 @named("playout.sent")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioSent(Record):
+class AudioSent(Record, frozen=True, kw_only=True):
     """Audio was handed to the peer at real-time pace.
 
     Reported for a run of frames at once: at the start and end of the utterance, before each
@@ -61,16 +57,14 @@ class AudioSent(Record):
 
 
 @named("playout.mark_passed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkPassed(Record):
+class MarkPassed(Record, frozen=True, kw_only=True):
     """The peer returned a mark. Unknown and repeated marks are ignored."""
 
     mark: str
 
 
 @named("playout.held")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayoutHeld(Record):
+class PlayoutHeld(Record, frozen=True, kw_only=True):
     """Playing was paused and the peer told to drop what it had not played.
 
     The audio after the heard position stays queued; it will be sent again, or cleared.
@@ -78,8 +72,7 @@ class PlayoutHeld(Record):
 
 
 @named("playout.cleared")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayoutCleared(Record):
+class PlayoutCleared(Record, frozen=True, kw_only=True):
     """Everything not yet played was dropped, on our side and (a clear was sent) on the peer's.
 
     Attributes:
@@ -92,8 +85,7 @@ class PlayoutCleared(Record):
 
 
 @named("playout.leg_closed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayoutClosed(Record):
+class PlayoutClosed(Record, frozen=True, kw_only=True):
     """The leg is gone; nothing more can be heard."""
 
 
@@ -101,24 +93,21 @@ class PlayoutClosed(Record):
 
 
 @named("playout.place_mark")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceMark(Record):
+class PlaceMark(Record, frozen=True, kw_only=True):
     """Send this mark now, behind the audio sent so far."""
 
     mark: str
 
 
 @named("playout.started")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceStarted(Record):
+class UtteranceStarted(Record, frozen=True, kw_only=True):
     """The party begins to hear this utterance."""
 
     utterance: str
 
 
 @named("playout.finished")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceFinished(Record):
+class UtteranceFinished(Record, frozen=True, kw_only=True):
     """Nothing more of this utterance will be heard.
 
     Attributes:

@@ -1,6 +1,5 @@
 """What an agent's session tells its listeners. The same names go over the platform's WebSocket."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -50,8 +49,7 @@ class UserState(StrEnum):
     LISTENING = "listening"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRecord(Record):
+class SessionRecord(Record, frozen=True, kw_only=True):
     """What all of these have.
 
     Attributes:
@@ -66,14 +64,12 @@ class SessionRecord(Record):
 
 
 @named("session.started")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStarted(SessionRecord):
+class SessionStarted(SessionRecord, frozen=True, kw_only=True):
     """The agent has the line; its `on_enter` runs next."""
 
 
 @named("session.closed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionClosedEvent(SessionRecord):
+class SessionClosedEvent(SessionRecord, frozen=True, kw_only=True):
     """The session is over.
 
     Attributes:
@@ -85,8 +81,7 @@ class SessionClosedEvent(SessionRecord):
 
 
 @named("agent.state_changed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentStateChanged(SessionRecord):
+class AgentStateChanged(SessionRecord, frozen=True, kw_only=True):
     """The agent is at something else now."""
 
     old: AgentState
@@ -94,8 +89,7 @@ class AgentStateChanged(SessionRecord):
 
 
 @named("user.state_changed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserStateChanged(SessionRecord):
+class UserStateChanged(SessionRecord, frozen=True, kw_only=True):
     """The caller is at something else now."""
 
     old: UserState
@@ -103,8 +97,7 @@ class UserStateChanged(SessionRecord):
 
 
 @named("user.transcription")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserTranscription(SessionRecord):
+class UserTranscription(SessionRecord, frozen=True, kw_only=True):
     """Words of the caller, as recognised until now (`final` False) or for good."""
 
     text: str
@@ -112,8 +105,7 @@ class UserTranscription(SessionRecord):
 
 
 @named("turn.completed")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnCompleted(SessionRecord):
+class TurnCompleted(SessionRecord, frozen=True, kw_only=True):
     """The caller's turn is over, and will be answered.
 
     Attributes:
@@ -126,8 +118,7 @@ class TurnCompleted(SessionRecord):
 
 
 @named("turn.metrics")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnMetrics(SessionRecord):
+class TurnMetrics(SessionRecord, frozen=True, kw_only=True):
     """How long the parts of an answer took, in seconds. None: it did not happen, or not measured.
 
     Attributes:
@@ -144,16 +135,14 @@ class TurnMetrics(SessionRecord):
 
 
 @named("agent.utterance_began")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceBegan(SessionRecord):
+class UtteranceBegan(SessionRecord, frozen=True, kw_only=True):
     """The caller begins to hear an utterance."""
 
     utterance: str
 
 
 @named("agent.utterance_spoken")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceSpoken(SessionRecord):
+class UtteranceSpoken(SessionRecord, frozen=True, kw_only=True):
     """Nothing more of an utterance will be heard.
 
     Attributes:
@@ -171,8 +160,7 @@ class UtteranceSpoken(SessionRecord):
 
 
 @named("agent.speech_interrupted")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechInterrupted(SessionRecord):
+class SpeechInterrupted(SessionRecord, frozen=True, kw_only=True):
     """The caller took the turn while the agent spoke or thought.
 
     Attributes:
@@ -183,14 +171,12 @@ class SpeechInterrupted(SessionRecord):
 
 
 @named("agent.false_interruption")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FalseInterruption(SessionRecord):
+class FalseInterruption(SessionRecord, frozen=True, kw_only=True):
     """The agent hushed for what was no interruption, and went on where it was."""
 
 
 @named("line.silent")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineSilent(SessionRecord):
+class LineSilent(SessionRecord, frozen=True, kw_only=True):
     """Nobody was heard for the session's `wake_up` seconds.
 
     Attributes:
@@ -201,8 +187,7 @@ class LineSilent(SessionRecord):
 
 
 @named("tool.started")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolStarted(SessionRecord):
+class ToolStarted(SessionRecord, frozen=True, kw_only=True):
     """A tool runs."""
 
     tool: str
@@ -210,8 +195,7 @@ class ToolStarted(SessionRecord):
 
 
 @named("tool.finished")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolFinished(SessionRecord):
+class ToolFinished(SessionRecord, frozen=True, kw_only=True):
     """A tool has answered."""
 
     tool: str
@@ -221,16 +205,14 @@ class ToolFinished(SessionRecord):
 
 
 @named("dtmf.received")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DtmfReceived(SessionRecord):
+class DtmfReceived(SessionRecord, frozen=True, kw_only=True):
     """The caller pressed a key."""
 
     digit: str
 
 
 @named("error")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorOccurred(SessionRecord):
+class ErrorOccurred(SessionRecord, frozen=True, kw_only=True):
     """Something failed. The session goes on if it can.
 
     Attributes:

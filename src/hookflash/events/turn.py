@@ -1,6 +1,5 @@
 """Whose turn it is: what the turn machine hears and what it asks for."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -71,8 +70,7 @@ class Trouble(StrEnum):
 
 
 @named("speech.started")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechStarted(Record):
+class SpeechStarted(Record, frozen=True, kw_only=True):
     """The voice-activity detector hears the caller speak.
 
     Attributes:
@@ -84,8 +82,7 @@ class SpeechStarted(Record):
 
 
 @named("speech.stopped")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechStopped(Record):
+class SpeechStopped(Record, frozen=True, kw_only=True):
     """The voice-activity detector no longer hears the caller speak.
 
     Attributes:
@@ -96,16 +93,14 @@ class SpeechStopped(Record):
 
 
 @named("transcript.partial")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptPartial(Record):
+class TranscriptPartial(Record, frozen=True, kw_only=True):
     """A guess at the words so far of the segment being spoken; replaces the one before."""
 
     text: str
 
 
 @named("transcript.final")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptFinal(Record):
+class TranscriptFinal(Record, frozen=True, kw_only=True):
     """The words of one segment; will not change. A turn may have several segments.
 
     An empty text says that the recogniser found no words in the segment, which spares the
@@ -117,16 +112,14 @@ class TranscriptFinal(Record):
 
 
 @named("turn.digit")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigitReceived(Record):
+class DigitReceived(Record, frozen=True, kw_only=True):
     """The caller pressed a key."""
 
     digit: str
 
 
 @named("agent.speech_started")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSpeechStarted(Record):
+class AgentSpeechStarted(Record, frozen=True, kw_only=True):
     """The caller hears the agent begin to speak.
 
     Attributes:
@@ -137,22 +130,19 @@ class AgentSpeechStarted(Record):
 
 
 @named("agent.speech_ended")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSpeechEnded(Record):
+class AgentSpeechEnded(Record, frozen=True, kw_only=True):
     """The agent has nothing left to be heard: played to its end, or stopped."""
 
 
 @named("agent.thinking")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentThinking(Record):
+class AgentThinking(Record, frozen=True, kw_only=True):
     """The agent works on an answer (True), or does so no longer (False)."""
 
     active: bool
 
 
 @named("turn.expectation_set")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectationSet(Record):
+class ExpectationSet(Record, frozen=True, kw_only=True):
     """What kind of answer comes next.
 
     Attributes:
@@ -167,8 +157,7 @@ class ExpectationSet(Record):
 
 
 @named("turn.caller_left")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallerLeft(Record):
+class CallerLeft(Record, frozen=True, kw_only=True):
     """The leg is gone; no more will come."""
 
 
@@ -176,8 +165,7 @@ class CallerLeft(Record):
 
 
 @named("turn.end")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndTurn(Record):
+class EndTurn(Record, frozen=True, kw_only=True):
     """The caller's turn is over: answer it.
 
     Attributes:
@@ -193,8 +181,7 @@ class EndTurn(Record):
 
 
 @named("turn.backchannel")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackchannelHeard(Record):
+class BackchannelHeard(Record, frozen=True, kw_only=True):
     """The caller showed that they listen ("mhm"), and no more: there is nothing to answer.
 
     Attributes:
@@ -205,20 +192,17 @@ class BackchannelHeard(Record):
 
 
 @named("playout.pause")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PausePlayout(Record):
+class PausePlayout(Record, frozen=True, kw_only=True):
     """Hush at once, but keep the place: this may be an interruption."""
 
 
 @named("playout.resume")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumePlayout(Record):
+class ResumePlayout(Record, frozen=True, kw_only=True):
     """It was no interruption: go on from the word that was being said."""
 
 
 @named("playout.stop")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopPlayout(Record):
+class StopPlayout(Record, frozen=True, kw_only=True):
     """The caller has taken the turn: drop what is left to say and what is being thought of.
 
     Attributes:
@@ -230,14 +214,12 @@ class StopPlayout(Record):
 
 
 @named("transcript.flush")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlushTranscript(Record):
+class FlushTranscript(Record, frozen=True, kw_only=True):
     """Tell the recogniser to give its final words for what it has heard."""
 
 
 @named("turn.trouble")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportTrouble(Record):
+class ReportTrouble(Record, frozen=True, kw_only=True):
     """A watchdog ran out; the agent should say that it did not catch that."""
 
     trouble: Trouble

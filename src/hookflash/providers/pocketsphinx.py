@@ -42,7 +42,7 @@ _BLOCK = 0.02  # Seconds of one of ours.
 # How unlike its words speech may sound before it is taken for something else: the mean distance,
 # per frame, between the words' sounds and the best sounds of the whole model, in nats. Measured:
 # docs/reference/local-speech.md.
-_UNLIKE = 8.0
+_UNLIKE = 7.7
 # How fast certainty falls around that limit.
 _STEEPNESS = 1.5
 
