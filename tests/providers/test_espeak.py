@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,9 +81,7 @@ def test_a_helper_that_dies_is_started_again() -> None:
     async def main() -> None:
         async with EspeakTTS() as tts:
             before = await speak_pcm(tts, TEXT, 8000)
-            assert tts._helper is not None
-            assert tts._helper._process is not None
-            os.kill(tts._helper._process.pid, signal.SIGKILL)
+            os.kill(process_of(tts), signal.SIGKILL)
             after = await speak_pcm(tts, TEXT, 8000)
             assert len(after) == pytest.approx(len(before), rel=0.01)
 
@@ -105,6 +104,12 @@ def test_a_cancelled_text_leaves_the_helper_usable() -> None:
     clock.run(main(), virtual=True)
 
 
+def process_of(tts: EspeakTTS) -> int:
+    assert isinstance(tts._helper, espeak._Helper)
+    assert tts._helper._process is not None
+    return tts._helper._process.pid
+
+
 def libraries_of(process: str) -> str:
     return Path(f"/proc/{process}/maps").read_text()
 
@@ -114,9 +119,7 @@ def test_the_library_is_never_loaded_into_our_process() -> None:
         async with EspeakTTS() as tts:
             await speak_pcm(tts, "hello", 8000)
             assert "espeak-ng.so" not in libraries_of("self")
-            assert tts._helper is not None
-            assert tts._helper._process is not None
-            assert "espeak-ng.so" in libraries_of(str(tts._helper._process.pid))
+            assert "espeak-ng.so" in libraries_of(str(process_of(tts)))
 
     clock.run(main(), virtual=True)
 
@@ -126,9 +129,7 @@ def test_the_helper_ends_with_the_provider() -> None:
         tts = EspeakTTS()
         await tts.prepare()
         await tts.prepare()
-        assert tts._helper is not None
-        assert tts._helper._process is not None
-        pid = tts._helper._process.pid
+        pid = process_of(tts)
         await tts.aclose()
         await tts.aclose()
         with pytest.raises(ProcessLookupError):
@@ -163,3 +164,50 @@ def test_what_cannot_be_spoken_says_why(monkeypatch: pytest.MonkeyPatch) -> None
 def test_impossible_voices_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         EspeakTTS(**options)  # type: ignore[arg-type]
+
+
+def test_a_voice_may_be_named_by_its_language() -> None:
+    async def main() -> None:
+        async with EspeakTTS("en-gb") as british, EspeakTTS("en-us") as american:
+            one, other = await speak_pcm(british, TEXT, 8000), await speak_pcm(american, TEXT, 8000)
+            assert one
+            assert one != other
+
+    clock.run(main(), virtual=True)
+
+
+# Stands for an installed espeak-ng: half a second of a tone, in a WAV whose sizes are wrong.
+PROGRAM = """#!{python}
+import array, math, struct, sys
+if sys.argv[1:] != ["-v", "en-us", "-p", "50", "-s", "165", "--stdin", "--stdout"]:
+    sys.exit(1)
+assert sys.stdin.read() == "hello there"
+body = array.array("h", (int(9000 * math.sin(i / 9)) for i in range(11025))).tobytes()
+head = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 2**31, b"WAVEfmt ", 16, 1, 1, 22050, 44100, 2, 16,
+                   b"data", 2**31)
+sys.stdout.buffer.write(head + body)
+"""
+
+
+def test_an_installed_program_is_used_where_the_library_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "espeak-ng"
+    program.write_text(PROGRAM.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(espeak, "find_spec", lambda _: None)
+
+    async def main() -> None:
+        async with EspeakTTS() as tts:
+            pcm, words = await spoken(tts, "hello there")
+            assert len(pcm) / 16000 == pytest.approx(0.5, abs=0.05)
+            assert words == []
+        async with EspeakTTS("en-gb", engine="system") as tts:
+            with pytest.raises(ProviderError, match="is there such a voice"):
+                await speak_pcm(tts, "hello there", 8000)
+        program.unlink()
+        with pytest.raises(ProviderError, match="no program espeak-ng"):
+            await EspeakTTS(engine="system").prepare()
+
+    clock.run(main(), virtual=True)

@@ -2,11 +2,13 @@
 
 libespeak-ng is GPL, so it never enters this process: `espeak_helper` runs as a program of its own
 and is spoken to over pipes. It needs a millisecond or two for a sentence, and one helper serves
-all calls of the process, one sentence after the other.
+all calls of the process, one sentence after the other. Where the package that carries the library
+is missing, an installed `espeak-ng` program is used; it does not tell when words end.
 """
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -26,11 +29,14 @@ from hookflash.providers.base import TTS, SpeechChunk, WordTime
 
 __all__ = ["EspeakTTS"]
 
+Engine: TypeAlias = Literal["auto", "bundled", "system"]
+
 _HELPER = Path(__file__).with_name("espeak_helper.py")
 _LONGEST = 4_000
 """Characters of one text; a minute of speech is about 900."""
 _MOST_BYTES = 64_000_000
 _CHUNK_MS = 200
+_PROGRAM_SECONDS = 30.0
 
 # The level that telephone networks are planned for: active speech at about -20 dBm0, peaks below
 # clipping (ITU-T G.121, P.56).
@@ -56,7 +62,12 @@ class EspeakTTS(TTS):
     name = "espeak"
 
     def __init__(
-        self, voice: str = "en-us", *, words_per_minute: int = 165, pitch: int = 50
+        self,
+        voice: str = "en-us",
+        *,
+        words_per_minute: int = 165,
+        pitch: int = 50,
+        engine: Engine = "auto",
     ) -> None:
         """Choose a voice.
 
@@ -64,6 +75,8 @@ class EspeakTTS(TTS):
             voice: language and variant, such as `en-us`, `en-gb`, `en-us+f3`.
             words_per_minute: 80 to 450.
             pitch: 0 to 99.
+            engine: `bundled` is the library of `espeakng-loader`, `system` the program
+                `espeak-ng` on the path, `auto` the first of the two that is there.
 
         Raises:
             UsageError: a number outside its range, or a voice that is no name.
@@ -77,7 +90,8 @@ class EspeakTTS(TTS):
         self._voice = voice
         self._words_per_minute = words_per_minute
         self._pitch = pitch
-        self._helper: _Helper | None = None
+        self._engine: Engine = engine
+        self._helper: _Helper | _System | None = None
 
     async def prepare(self) -> None:
         """Start the helper.
@@ -87,12 +101,23 @@ class EspeakTTS(TTS):
             ProviderError: the helper does not work.
         """
         if self._helper is None:
-            self._helper = _Helper()
+            self._helper = self._choose()
             try:
                 await asyncio.to_thread(self._helper.start)
             except BaseException:
                 self._helper = None
                 raise
+
+    def _choose(self) -> "_Helper | _System":
+        bundled = find_spec("espeakng_loader") is not None
+        if self._engine == "system" or (self._engine == "auto" and not bundled):
+            program = shutil.which("espeak-ng")
+            if program is not None:
+                return _System(program)
+            if self._engine == "system":
+                msg = "there is no program espeak-ng on the path; install it or use engine='auto'"
+                raise ProviderError(msg)
+        return _Helper()
 
     async def aclose(self) -> None:
         """End the helper."""
@@ -145,6 +170,8 @@ def _finish(spoken: _Spoken, text: str, sample_rate: int) -> tuple[bytes, list[W
     pcm = resampler.push(pcm_bytes(wave * gain)) + resampler.flush()
     total = len(pcm) * 500 / sample_rate
     shift = first * 1000 / spoken.rate
+    if not spoken.words:
+        return pcm, []
     begins = [(position, max(0.0, ms - shift)) for position, _, ms in spoken.words]
     return pcm, _word_ends(text, begins, total)
 
@@ -279,3 +306,38 @@ class _Helper:
         if len(body) < size:
             raise EOFError
         return head[:1], body
+
+
+class _System:
+    """An installed `espeak-ng`, run once for each text. Its methods block."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+    def speak(self, request: Mapping[str, object]) -> _Spoken:
+        command = [self._program, "-v", str(request["voice"]), "-p", str(request["pitch"])]
+        command += ["-s", str(request["words_per_minute"]), "--stdin", "--stdout"]
+        try:
+            done = subprocess.run(  # noqa: S603  # found on the path, arguments checked
+                command,
+                input=str(request["text"]).encode(),
+                capture_output=True,
+                timeout=_PROGRAM_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            msg = "the program espeak-ng could not be run"
+            raise ProviderError(msg) from exc
+        # A WAV header of 44 bytes; its sizes are wrong, since the program cannot seek in a pipe.
+        if done.returncode != 0 or done.stdout[:4] != b"RIFF":
+            msg = "the program espeak-ng could not speak this; is there such a voice?"
+            raise ProviderError(msg)
+        rate = int.from_bytes(done.stdout[24:28], "little")
+        body = done.stdout[44:]
+        return _Spoken(samples(body[: len(body) & ~1]).astype(np.float64), rate, ())

@@ -25,6 +25,24 @@ _BUFFER_MS = 200
 
 # speak_lib.h: espeak_EVENT, and t_espeak_callback(short *wav, int numsamples, espeak_EVENT *).
 _EVENT = struct.Struct("@iIiiiiP8s")
+
+
+class _Voice(ctypes.Structure):
+    """speak_lib.h: espeak_VOICE; only the language is asked for here."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("xx1", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    )
+
+
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
@@ -45,6 +63,13 @@ def _take(wave: int | None, count: int, events: int) -> int:
         events += _EVENT.size
 
 
+def _choose(lib: ctypes.CDLL, voice: bytes) -> bool:
+    """Choose a voice by its name, else (`en-gb` is no name) by its language."""
+    if lib.espeak_SetVoiceByName(voice) == 0:
+        return True
+    return bool(lib.espeak_SetVoiceByProperties(ctypes.byref(_Voice(languages=voice))) == 0)
+
+
 def _main(library: str, data: str) -> None:
     lib = ctypes.CDLL(library)
     lib.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
@@ -60,7 +85,7 @@ def _main(library: str, data: str) -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         text = request["text"].encode()
-        if lib.espeak_SetVoiceByName(request["voice"].encode()) != 0:
+        if not _choose(lib, request["voice"].encode()):
             _send(b"X", b"there is no such voice")
         else:
             lib.espeak_SetParameter(_RATE, request["words_per_minute"], 0)
