@@ -51,7 +51,7 @@ def test_the_agent_of_the_front_page_answers_the_phone(monkeypatch: pytest.Monke
     monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "secret")
     app = load_app(ROOT / "docs/snippets/front_desk.py")
-    caller = EspeakTTS("en-us+f3", words_per_minute=140)
+    caller = EspeakTTS("en-us+f2", words_per_minute=140)
 
     async def speak(text: str, voice: str | None) -> bytes:
         return await speak_pcm(caller, text, 8000)

@@ -52,6 +52,7 @@ def test_speech_starts_and_stops_where_it_was(rate: int) -> None:
     clock.run(main(), virtual=True)
 
 
+@pytest.mark.slow
 def test_many_calls_are_judged_together_as_each_would_be_alone() -> None:
     async def main() -> None:
         async with SileroVAD() as vad:

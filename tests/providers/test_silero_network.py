@@ -28,6 +28,7 @@ def sounds(calls: int, samples: int, rate: int) -> NDArray[np.float32]:
     return np.array(rows, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8000, 16000])
 @pytest.mark.parametrize(("calls", "windows"), [(1, 1900), (7, 300), (200, 25)])
 def test_it_agrees_with_onnxruntime_over_minutes_with_state_carried(

@@ -32,7 +32,7 @@ __all__ = ["DemoOptions", "run_demo", "run_text_demo"]
 _LINE = "+14155550100"
 _CALLER = "+14155550199"
 _BOOKING = "4217"
-_CALLER_VOICE = "en-us+f3"
+_CALLER_VOICE = "en-us+f2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

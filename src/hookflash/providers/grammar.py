@@ -17,8 +17,8 @@ from hookflash.events.turn import Expectation, ExpectationSet
 __all__ = ["ANSWERS", "COMMANDS", "CONTROLS", "COURTESIES", "Grammar", "build_grammar"]
 
 # Few, and unlike each other: every phrase more is one more that noise and other words are taken
-# for. "Bye", "hi" and "um" are short enough to fit anything, and "help" is
-# what "stop" is taken for, so they are not here.
+# for. "Bye", "hi" and "um" are short enough to fit anything, and "stop" is taken for "help", so
+# they are not here.
 ANSWERS = (
     *("yes", "yes please", "okay", "that's right"),
     *("no", "no thank you", "no thanks", "that's all"),

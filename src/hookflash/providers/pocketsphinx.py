@@ -6,7 +6,7 @@ say next (`hookflash.providers.grammar`), which works; it cannot take down free 
 
 Decoding happens on the loop's thread, in slices of a few milliseconds. A thread would not help:
 the decoder holds Python's global lock while it works. A caller who is silent costs nothing, one
-who speaks about 7 % of a core in grammar mode and as much in dictation.
+who speaks about 5 % of a core in grammar mode and 7 % in dictation.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _BLOCK = 0.02  # Seconds of one of ours.
 # How unlike its words speech may sound before it is taken for something else: the mean distance,
 # per frame, between the words' sounds and the best sounds of the whole model, in nats. Measured:
 # docs/reference/local-speech.md.
-_UNLIKE = 7.2
+_UNLIKE = 7.5
 # The decoder keeps a path's score in steps of 2**10 of its own unit (SENSCR_SHIFT in its sources)
 # and gives it out as if they were whole units.
 _SCORE_STEP = 1024.0
@@ -72,8 +72,8 @@ _log = logging.getLogger("hookflash.pocketsphinx")
 class PocketsphinxSTT(STT):
     """The recogniser.
 
-    In grammar mode each call has a decoder of its own, made in 8 ms, of 5 MB. In dictation mode
-    a decoder takes 0.25 s and 45 MB more; the first one is made by `prepare`.
+    In grammar mode each call has a decoder of its own: 15 ms to make, 5 MB. In dictation mode one
+    takes 0.25 s and tens of MB; `prepare` makes the first.
     """
 
     name = "pocketsphinx"
