@@ -62,7 +62,7 @@ class FrontDesk(Agent):
             return "I cannot find that booking number. Please key in the four digits again."
         return f"Your appointment is on {found}. Is there anything else?"
 
-    @function_tool(phrases=("goodbye", "bye", "that is all", "thank you goodbye"))
+    @function_tool(phrases=("goodbye", "that is all", "thank you goodbye"))
     async def end_call(self, ctx: RunContext[None]) -> None:
         """Hang up, after you have said goodbye."""
         self.used.append("end_call")

@@ -51,8 +51,8 @@ _SCORE_STEP = 1024.0
 _STEEPNESS = 1.5
 
 # Where the features of speech lie on average, so that a call's first words are heard as well as
-# its later ones; the decoder adapts from there. Means over eight synthetic voices at -20 dBFS,
-# through mu-law at 8 kHz and as they are at 16 kHz.
+# its later ones; the decoder adapts from there. At 8 kHz means over eight synthetic voices at
+# -20 dBFS through mu-law; at 16 kHz those that the model comes with.
 _MEANS = {
     8_000: "47.2,-6.0,-0.2,5.1,-1.7,-6.4,-4.3,-2.6,-8.2,1.3,-4.9,2.4,-2.2",
     16_000: "40,3,-1",
