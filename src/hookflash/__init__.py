@@ -5,6 +5,8 @@ Write an `Agent`, give it a `Pipeline` (ears, mind, voice), and let an `AgentSes
 `ARCHITECTURE.md`.
 """
 
+import logging
+
 from hookflash.agent import (
     Agent,
     AgentSession,
@@ -19,6 +21,9 @@ from hookflash.calls import Call, CallNotAnswered
 from hookflash.errors import HookflashError
 from hookflash.pipeline import Pipeline
 from hookflash.server import App, Settings
+
+# A library says nothing unless its user wants to hear it; programs call `runtime.log.set_up`.
+logging.getLogger("hookflash").addHandler(logging.NullHandler())
 
 __version__ = "0.1.0.dev0"
 
