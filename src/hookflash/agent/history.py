@@ -15,26 +15,17 @@ from hookflash.providers.chat import (
 __all__ = ["History", "Place"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """A place kept in the history for words that are being said.
 
     Attributes:
         said: tells all the words until now.
         heard: tells those heard until now.
-        settled: the final message, or None if nothing was heard.
     """
 
     said: Callable[[], str]
     heard: Callable[[], str]
-    settled: ChatMessage | None = None
-    open: bool = True
-
-    def message(self, text: str) -> ChatMessage | None:
-        """Return the message with this text while open; the settled one afterwards."""
-        if not self.open:
-            return self.settled
-        return ChatMessage(role=ChatRole.ASSISTANT, text=text) if text else None
 
 
 class History:
@@ -60,35 +51,31 @@ class History:
         return place
 
     def settle(self, place: Place, heard: str, *, interrupted: bool) -> None:
-        """The words are out: what was heard of them stays, for good."""
-        place.open = False
-        if heard:
-            place.settled = ChatMessage(
-                role=ChatRole.ASSISTANT, text=heard, interrupted=interrupted
-            )
-        else:
-            self._items = [item for item in self._items if item is not place]
+        """The words are out: what was heard of them stays, for good; nothing, if none were."""
+        message = ChatMessage(role=ChatRole.ASSISTANT, text=heard, interrupted=interrupted)
+        at = self._items.index(place)
+        self._items[at : at + 1] = [message] if heard else []
 
     def as_heard(self) -> ChatContext:
         """Return a copy as of now: of words being said, those that were heard."""
-        return self._copy(lambda place: place.message(place.heard()))
+        return self._copy(lambda place: place.heard())
 
     def for_model(self, extra_instructions: str | None = None) -> ChatContext:
         """Return a copy for a model to answer: words being said count whole, or it says them twice.
 
-        Tool calls without an output (a tool that is running asks for a reply) are left out.
+        Tool calls that run (a tool asks for a reply) are among it without an output.
         """
-        context = self._copy(lambda place: place.message(place.said()))
-        return context.fork(extra_instructions)
+        return self._copy(lambda place: place.said()).fork(extra_instructions)
 
-    def _copy(self, render: Callable[[Place], ChatMessage | None]) -> ChatContext:
+    def _copy(self, words: Callable[[Place], str]) -> ChatContext:
         context = ChatContext()
         if self._instructions:
             context.set_instructions(self._instructions)
         for item in self._items:
-            shown = render(item) if isinstance(item, Place) else item
-            if shown is not None:
-                context.add(shown)
+            if not isinstance(item, Place):
+                context.add(item)
+            elif text := words(item):
+                context.add(ChatMessage(role=ChatRole.ASSISTANT, text=text))
         return context
 
     def open_calls(self) -> tuple[ToolCall, ...]:
