@@ -8,6 +8,7 @@ drives it. A subclass only spells: how to send a frame, a mark, a clear, and how
 
 import asyncio
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
@@ -127,13 +128,25 @@ class Playout:
     task does not stop it; `cancel` does.
     """
 
-    __slots__ = ("_closed", "_finished", "_leg", "_offset", "_pcm", "_started", "id")
+    __slots__ = (
+        "_chunks",
+        "_closed",
+        "_finished",
+        "_leg",
+        "_offset",
+        "_size",
+        "_started",
+        "_starts",
+        "id",
+    )
 
     def __init__(self, leg: "Leg", utterance: str) -> None:
         """Made by `Leg.play`."""
         self.id = utterance
         self._leg = leg
-        self._pcm = bytearray()
+        self._chunks: list[bytes] = []
+        self._starts: list[int] = []
+        self._size = 0
         self._offset = 0
         self._closed = False
         loop = asyncio.get_running_loop()
@@ -155,7 +168,10 @@ class Playout:
             msg = "PCM16 audio has an even number of bytes"
             raise UsageError(msg)
         if pcm:
-            self._pcm += pcm
+            # Kept as they came: a copy would cost as much memory again.
+            self._chunks.append(pcm)
+            self._starts.append(self._size)
+            self._size += len(pcm)
             self._leg.audio_written(self, len(pcm))
 
     def close(self) -> None:
@@ -195,17 +211,17 @@ class Playout:
 
     def next_frame(self, size: int) -> bytes | None:
         """Take the next frame; a closed utterance's last one is padded with silence."""
-        end = self._offset + size
-        have = len(self._pcm)
-        if end <= have:
-            frame = bytes(self._pcm[self._offset : end])
-        elif self._closed and self._offset < have:
-            frame = bytes(self._pcm[self._offset : have]).ljust(size, b"\0")
-            end = have
-        else:
+        begin, end = self._offset, self._offset + size
+        if end > self._size and not (self._closed and begin < self._size):
             return None
-        self._offset = end
-        return frame
+        self._offset = min(end, self._size)
+        index = bisect_right(self._starts, begin) - 1
+        begin -= self._starts[index]
+        frame = self._chunks[index][begin : begin + size]
+        while len(frame) < size and index + 1 < len(self._chunks):
+            index += 1
+            frame += self._chunks[index][: size - len(frame)]
+        return frame.ljust(size, b"\0")
 
     @property
     def sent_bytes(self) -> int:
@@ -220,7 +236,7 @@ class Playout:
     @property
     def sent_whole(self) -> bool:
         """Whether there is nothing left to send, for good."""
-        return self._closed and self._offset >= len(self._pcm)
+        return self._closed and self._offset >= self._size
 
     def rewind(self, offset: int) -> None:
         """Send again from here."""
@@ -234,7 +250,9 @@ class Playout:
     def finish(self, played: Played) -> None:
         """Nothing more of it will be heard; its audio is let go."""
         self._closed = True
-        self._pcm.clear()
+        self._chunks.clear()
+        self._starts.clear()
+        self._size = self._offset
         if not self._finished.done():
             self._finished.set_result(played)
 
