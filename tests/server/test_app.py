@@ -12,10 +12,19 @@ from hookflash.audio.levels import rms_dbfs
 from hookflash.audio.tones import beep
 from hookflash.audio.wav import read_wav
 from hookflash.calls import Call, CallNotAnswered
-from hookflash.emulator import Line, busy, no_answer, person, silence
+from hookflash.carriers.base import Answer
+from hookflash.carriers.twilio import TwilioCarrier
+from hookflash.emulator import (
+    Line,
+    busy,
+    no_answer,
+    person,
+    silence,
+    twilio_async_http_client,
+)
 from hookflash.emulator.log import Notice, Webhook
-from hookflash.errors import CarrierError, UsageError
-from hookflash.events.call import CallAnswered, CallEnded, Outcome
+from hookflash.errors import CarrierError, LinkError, UsageError
+from hookflash.events.call import CallAnswered, CallEnded, CallState, Outcome
 from hookflash.legs.base import Leg
 from hookflash.runtime import clock
 from hookflash.server import App, Settings
@@ -244,6 +253,51 @@ def test_numbers_can_be_listed_and_pointed_at_us() -> None:
             assert line.voice_url == "https://example.com/voice"
             assert [each.number for each in await account.lines(OURS)] == [OURS]
             assert await account.lines("+15550101") == []
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_live_call_can_be_looked_up_and_given_new_instructions() -> None:
+    async def main() -> None:
+        async with street() as place:
+            ends: list[CallEnded] = []
+
+            @place.app.on_call
+            async def answer(call: Call) -> None:
+                await call.answer()
+                ends.append(await call.wait_ended())
+
+            call = place.carrier.call(to=OURS, from_=THEIRS, far_end=person(stays))
+            await asyncio.sleep(3)
+            account = place.app.carrier
+            assert (await account.look_up(call.sid)).state is CallState.ANSWERED
+            document = "<Response><Play digits='12'/></Response>"
+            await account.instruct(call.sid, Answer(body=document, content_type="text/xml"))
+            await call.ended()
+            assert call.line.heard.digits() == "12"
+            assert (await account.look_up(call.sid)).outcome is Outcome.COMPLETED
+            await account.end(call.sid)  # it is over already: no error
+            await account.end("CA" + "0" * 32)
+            with pytest.raises(CarrierError) as unknown:
+                await account.look_up("CA" + "0" * 32)
+            assert (unknown.value.code, unknown.value.retryable) == ("20404", False)
+            await asyncio.sleep(10)
+            assert [end.reason for end in ends] == ["caller_hung_up"]
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_carrier_that_cannot_be_reached_is_a_link_error() -> None:
+    async def main() -> None:
+        account = TwilioCarrier(
+            "AC" + "0" * 32,
+            "secret",
+            http_client=lambda: twilio_async_http_client("http://127.0.0.1:9"),
+        )
+        with pytest.raises(LinkError, match="cannot be reached"):
+            await account.look_up("CA" + "0" * 32)
+        await account.aclose()
+        assert "secret" not in repr(account)
 
     clock.run(main(), virtual=True)
 
