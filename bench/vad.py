@@ -1,6 +1,6 @@
 """What a voice-activity window costs: our numpy network beside onnxruntime.
 
-    python bench/vad.py
+    ./scripts/bench vad
 
 Prints microseconds of CPU per 32 ms window at several batch sizes. One thread each: numpy's
 OpenBLAS would otherwise spend a second core for no gain in time.
@@ -19,6 +19,8 @@ import onnxruntime
 from hookflash.providers.silero_network import SileroNetwork
 from hookflash.providers.silero_weights import find_silero_file, read_silero_weights
 
+__all__ = ["print_vad"]
+
 WINDOWS = 3000
 
 
@@ -35,7 +37,8 @@ def microseconds(judge: Callable[[], object], batch: int) -> float:
     return best * 1e6
 
 
-def main() -> None:
+def print_vad() -> None:
+    """Print it for both rates and several batch sizes."""
     path = find_silero_file()
     weights = read_silero_weights(path)
     options = onnxruntime.SessionOptions()
@@ -53,7 +56,3 @@ def main() -> None:
             ours = microseconds(lambda: network.probabilities(window, state), batch)  # noqa: B023
             theirs = microseconds(lambda: session.run(None, feed), batch)  # noqa: B023
             print(f"{rate:>12} Hz {batch:>10} {ours:>7.1f} {theirs:>13.1f} {theirs / ours:>7.1f}")
-
-
-if __name__ == "__main__":
-    main()
