@@ -116,7 +116,8 @@ def test_cancelling_a_waiter_never_cancels_the_utterance() -> None:
 def test_a_turn_is_answered_while_the_model_still_speaks() -> None:
     async def main() -> None:
         script: Script = [Says("We open at nine. We close at five every day.", pace=0.5)]
-        async with on_stage(Agent("Be brief."), script) as stage:
+        options = SessionOptions(think_ahead=False)
+        async with on_stage(Agent("Be brief."), script, options=options) as stage:
             await stage.caller_says("when do you open")
             await asyncio.sleep(3.0)
             assert stage.leg.received, "the first sentence is heard before the model has finished"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hookflash.providers.chat import (
+    AgentHandoff,
     ChatContext,
     ChatItem,
     ChatMessage,
@@ -35,10 +36,25 @@ class History:
         """Begin with nothing."""
         self._instructions = ""
         self._items: list[ChatItem | Place] = []
+        self._hidden = 0
 
     def set_instructions(self, text: str) -> None:
         """Replace the one system message."""
         self._instructions = text
+
+    def hand_off(self, handoff: AgentHandoff, instructions: str, *, carry: bool) -> None:
+        """Another agent takes over, with its own system message.
+
+        Args:
+            handoff: who from whom.
+            instructions: of the new agent.
+            carry: whether its model is shown the conversation until now. The history keeps it
+                all either way.
+        """
+        self.add(handoff)
+        self.set_instructions(instructions)
+        if not carry:
+            self._hidden = len(self._items)
 
     def add(self, item: ChatItem) -> None:
         """Append what the caller said, or what a tool was asked or answered."""
@@ -55,23 +71,28 @@ class History:
         message = ChatMessage(role=ChatRole.ASSISTANT, text=heard, interrupted=interrupted)
         at = self._items.index(place)
         self._items[at : at + 1] = [message] if heard else []
+        if not heard and at < self._hidden:
+            self._hidden -= 1
 
     def as_heard(self) -> ChatContext:
         """Return a copy as of now: of words being said, those that were heard."""
-        return self._copy(lambda place: place.heard())
+        return self._copy(self._items, lambda place: place.heard())
 
     def for_model(self, extra_instructions: str | None = None) -> ChatContext:
         """Return a copy for a model to answer: words being said count whole, or it says them twice.
 
         Tool calls that run (a tool asks for a reply) are among it without an output.
         """
-        return self._copy(lambda place: place.said()).fork(extra_instructions)
+        shown = self._items[self._hidden :]
+        calls = {item.call_id for item in shown if isinstance(item, ToolCall)}
+        shown = [item for item in shown if not _is_beyond_a_model(item, calls)]
+        return self._copy(shown, lambda place: place.said()).fork(extra_instructions)
 
-    def _copy(self, words: Callable[[Place], str]) -> ChatContext:
+    def _copy(self, items: "list[ChatItem | Place]", words: Callable[[Place], str]) -> ChatContext:
         context = ChatContext()
         if self._instructions:
             context.set_instructions(self._instructions)
-        for item in self._items:
+        for item in items:
             if not isinstance(item, Place):
                 context.add(item)
             elif text := words(item):
@@ -86,3 +107,9 @@ class History:
             for item in self._items
             if isinstance(item, ToolCall) and item.call_id not in answered
         )
+
+
+def _is_beyond_a_model(item: ChatItem | Place, calls: set[str]) -> bool:
+    """Whether it says nothing to a model: a hand-off, or an output whose call it is not shown."""
+    orphan = isinstance(item, ToolOutput) and item.call_id not in calls
+    return orphan or isinstance(item, AgentHandoff)

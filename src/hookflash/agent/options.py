@@ -1,8 +1,12 @@
 """How a session behaves."""
 
+import math
 from dataclasses import dataclass, field
 
+from hookflash.agent.tool_policy import Filler
+from hookflash.errors import ConfigError
 from hookflash.machines.digits import DigitsConfig
+from hookflash.machines.time_limit import TimeLimitConfig
 from hookflash.machines.turn import TurnConfig
 
 __all__ = ["SessionOptions"]
@@ -21,7 +25,22 @@ class SessionOptions:
             need more.
         tts_within: seconds within which a sentence's next audio must come.
         max_tool_steps: rounds of tool calls in one reply, before the model must speak.
-        hangup_within: seconds that `hangup` waits for what is being said to be heard.
+        tool_timeout: seconds of silence on the line after which a tool without a timeout of its own
+            is given up. While somebody is heard, on hold and in a transfer they do not count.
+        tool_output_limit: characters of a tool's answer that the model is given, at least 100.
+        tool_filler: said while a tool that has no filler of its own keeps the caller waiting.
+        hangup_within: seconds that `hangup` and `leave` wait for what is being said to be heard.
+        hook_within: seconds that a pipeline hook may take.
+        think_ahead: whether a reply is thought of while it is not yet certain that the caller has
+            finished. Saves most of the model's latency, and costs a request in vain when the
+            caller goes on; at most three in a turn.
+        away_after: seconds of quiet after which the caller counts as away; None never.
+        time_limit: how long the call may last.
+        time_limit_warning: said before the time is up.
+        time_limit_goodbye: said when it is up, before the call is ended.
+
+    Raises:
+        ConfigError: a field is out of its range.
     """
 
     turn: TurnConfig = field(default_factory=TurnConfig)
@@ -31,4 +50,27 @@ class SessionOptions:
     llm_within: float = 10.0
     tts_within: float = 5.0
     max_tool_steps: int = 5
+    tool_timeout: float = 30.0
+    tool_output_limit: int = 16_000
+    tool_filler: Filler | None = None
     hangup_within: float = 15.0
+    hook_within: float = 5.0
+    think_ahead: bool = True
+    away_after: float | None = 15.0
+    time_limit: TimeLimitConfig = field(default_factory=TimeLimitConfig)
+    time_limit_warning: str = "I'm sorry, we have only a little time left on this call."
+    time_limit_goodbye: str = "Our time is up, I'm afraid. Thank you for calling. Goodbye."
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        for name in ("llm_within", "tts_within", "tool_timeout", "hangup_within", "hook_within"):
+            seconds = getattr(self, name)
+            if not 0 < seconds < math.inf:
+                msg = f"{name} is {seconds}; give seconds above 0"
+                raise ConfigError(msg)
+        if self.tool_output_limit < 100:
+            msg = f"tool_output_limit is {self.tool_output_limit}; give characters, 100 or more"
+            raise ConfigError(msg)
+        if self.max_tool_steps < 0:
+            msg = f"max_tool_steps is {self.max_tool_steps}; give a count, 0 or more"
+            raise ConfigError(msg)

@@ -2,31 +2,35 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History
 from hookflash.agent.options import SessionOptions
-from hookflash.agent.speech import AnsweredTurn, Speech, running_item
+from hookflash.agent.speech import AnsweredTurn, Speech
 from hookflash.agent.speech_queue import SpeechItem
-from hookflash.agent.status import Status
-from hookflash.agent.tools import AnyTool, ToolContext, ToolResult
-from hookflash.agent.utterance import UtteranceHandle
+from hookflash.agent.thinking_ahead import Ahead
+from hookflash.agent.tool_runs import ToolRuns
+from hookflash.agent.tools import ForSession
 from hookflash.errors import HookflashError, LegClosed, LinkTimeout, ProviderError
-from hookflash.events.session import ToolFinished, ToolStarted
+from hookflash.pipeline.hooks import LLM_REQUEST, LLM_WORDS, RunningHooks
 from hookflash.pipeline.voice import Speaking
-from hookflash.providers.base import LLM, TextDelta, ToolCallReady, Usage
-from hookflash.providers.chat import ToolCall, ToolOutput
+from hookflash.providers.base import LLM, LlmChunk, TextDelta, ToolCallReady, Usage
+from hookflash.providers.chat import ChatContext, ChatMessage, ChatRole, ToolCall, ToolSchema
 from hookflash.runtime import clock
+from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["Replies"]
+__all__ = ["HandOff", "Replies"]
 
 _log = logging.getLogger("hookflash.agent")
 
-Tools = Callable[[], Mapping[str, AnyTool]]
-MakeContext = Callable[[ToolCall, UtteranceHandle], ToolContext]
+HandOff = Callable[[SpeechItem, ForSession], Awaitable[bool]]
+"""Does what a value that a tool returned to the session asks for; returns whether somebody has
+spoken, so that the model need not."""
+
+_AHEAD_MOST = 3
 
 
 @dataclass(slots=True)
@@ -34,44 +38,57 @@ class _Round:
     """What one request to the model gave."""
 
     calls: list[ToolCall] = field(default_factory=list[ToolCall])
+    usage: Usage | None = None
     failed: HookflashError | None = None
 
 
 class Replies:
-    """Makes the replies of one live session."""
+    """Makes the replies of one live session.
+
+    Attributes:
+        llm: the model, prepared; may be replaced between requests.
+    """
 
     def __init__(
         self,
         llm: LLM,
         speech: Speech,
+        runs: ToolRuns,
         *,
-        tools: Tools,
-        make_context: MakeContext,
+        tools: Callable[[], Sequence[ToolSchema]],
+        hand_off: HandOff,
         history: History,
-        status: Status,
         emitter: Emitter,
+        owner: TaskOwner,
         options: SessionOptions,
+        hooks: RunningHooks,
     ) -> None:
         """Know everybody.
 
         Args:
             llm: prepared.
             speech: says what the model says.
-            tools: gives the agent's tools as of now.
-            make_context: makes what a tool is told about its run.
+            runs: runs the tools.
+            tools: gives what the model is told about the agent's tools as of now.
+            hand_off: does what a tool's value for the session asks for.
             history: is asked about and added to.
-            status: is told when tools run.
             emitter: tells listeners.
+            owner: whose tasks think ahead.
             options: deadlines and limits.
+            hooks: see requests and words.
         """
-        self._llm = llm
+        self.llm = llm
         self._speech = speech
+        self._runs = runs
         self._tools = tools
-        self._make_context = make_context
+        self._hand_off = hand_off
         self._history = history
-        self._status = status
         self._emitter = emitter
+        self._owner = owner
         self._options = options
+        self._hooks = hooks
+        self._ahead: Ahead | None = None
+        self._ahead_count = 0
 
     async def answer(
         self,
@@ -105,7 +122,16 @@ class Replies:
                     break
         finally:
             self._speech.think(active=False)
+        item.handle.thought()
         await self._speech.settled(item)
+
+    async def _run_tools(self, item: SpeechItem, calls: Sequence[ToolCall]) -> bool:
+        """Run tools, and what they ask of the session; return whether the model goes on."""
+        outcome = await self._runs.run(item, calls)
+        if outcome.hand_off is None:
+            return outcome.again
+        spoken = await self._hand_off(item, outcome.hand_off)
+        return outcome.again and not spoken and item.stopped is None
 
     async def _ask(
         self,
@@ -117,34 +143,19 @@ class Replies:
         """One request: its words are said as they come, its tool calls are returned."""
         done = _Round()
         speaking: Speaking | None = None
-        within = self._options.llm_within
-        schemas = [tool.schema for tool in self._tools().values()]
         try:
-            stream = self._llm.chat(
-                self._history.for_model(instructions), tools=schemas, tool_choice=tool_choice
-            )
-            async with aclosing(stream) as chunks:
-                while True:
-                    async with asyncio.timeout(within):
-                        chunk = await anext(chunks, None)
-                    match chunk:
-                        case None:
-                            break
-                        case TextDelta():
-                            if turn is not None and turn.first_text is None:
-                                turn.first_text = clock.now()
-                            if speaking is None:
-                                speaking = self._speech.begin(item, turn=turn)
-                            speaking.push(chunk.text)
-                        case ToolCallReady():
-                            done.calls.append(chunk.call)
-                        case Usage():
-                            pass
-            if speaking is None and not done.calls:
+            context = self._history.for_model(instructions)
+            words = self._words(context, tool_choice, turn, done)
+            if self._hooks.any(LLM_WORDS):
+                words = self._hooks.words(words)
+            async with aclosing(words) as deltas:
+                async for delta in deltas:
+                    if speaking is None:
+                        speaking = self._speech.begin(item, turn=turn)
+                    speaking.push(delta)
+            if not done.calls and (speaking is None or not speaking.said):
                 msg = "the model gave neither words nor a tool call"
                 raise ProviderError(msg, retryable=True)
-        except TimeoutError:
-            done.failed = LinkTimeout(f"the model gave nothing for {within:.1f} s")
         except LegClosed:
             return _Round()
         except HookflashError as exc:
@@ -160,66 +171,82 @@ class Replies:
             self._speech.expect(speaking.said)
         return done
 
-    async def _run_tools(self, item: SpeechItem, calls: Sequence[ToolCall]) -> bool:
-        """Run the calls side by side; answer each exactly once. False: no further round.
-
-        A stopped reply lets its tools finish: half a booking is worse than a late one, and their
-        outputs belong in the history.
-        """
-        for call in calls:
-            self._history.add(call)
-        self._status.begin("tool")
-        try:
-            results = await asyncio.gather(*(self._run_tool(item, call) for call in calls))
-        finally:
-            self._status.end("tool")
-        done = item.stopped is not None or self._speech.ending
-        return not done and not all(result.stop for result in results)
-
-    async def _run_tool(self, item: SpeechItem, call: ToolCall) -> ToolResult:
-        began = clock.now()
-        self._emitter.tell(ToolStarted, tool=call.tool, call_id=call.call_id)
+    async def _words(
+        self, context: ChatContext, tool_choice: str | None, turn: AnsweredTurn | None, done: _Round
+    ) -> AsyncGenerator[str, None]:
+        """The words of one request; what else it gives is put into `done`."""
+        within = self._options.llm_within
         tools = self._tools()
-        tool = tools.get(call.tool)
-        if tool is None:
-            known = ", ".join(tools) or "none"
-            text = f"There is no tool of that name. The tools are: {known}."
-            result = ToolResult(output=text, is_error=True)
-        else:
-            token = running_item.set(item)
-            try:
-                result = await tool.call(call.arguments, self._make_context(call, item.handle))
-            finally:
-                running_item.reset(token)
-        self.answer_call(call, result)
-        if result.ignored:
-            names = ", ".join(result.ignored)
-            self._emitter.tell_error("tool", "unknown_arguments", f"{call.tool}: {names}")
-        if result.error is not None:
-            kind = type(result.error).__name__
-            self._emitter.tell_error("tool", "tool_failed", f"{call.tool}: {kind}")
-        self._emitter.tell(
-            ToolFinished,
-            tool=call.tool,
-            call_id=call.call_id,
-            is_error=result.is_error,
-            seconds=clock.now() - began,
-        )
-        return result
+        stream = self._take_ahead(context, tools) if tool_choice is None else None
+        if stream is None:
+            context = await self._hooks.run(LLM_REQUEST, context)
+            stream = self.llm.chat(context, tools=tools, tool_choice=tool_choice)
+        async with aclosing(stream) as chunks:
+            while True:
+                try:
+                    async with asyncio.timeout(within):
+                        chunk = await anext(chunks, None)
+                except TimeoutError as exc:
+                    msg = f"the model gave nothing for {within:.1f} s"
+                    raise LinkTimeout(msg) from exc
+                match chunk:
+                    case None:
+                        return
+                    case TextDelta():
+                        if turn is not None and turn.first_text is None:
+                            turn.first_text = clock.now()
+                        yield chunk.text
+                    case ToolCallReady():
+                        done.calls.append(chunk.call)
+                    case Usage():
+                        done.usage = chunk
 
-    def answer_call(self, call: ToolCall, result: ToolResult) -> None:
-        """Put a call's output into the history, unless it has one."""
-        if any(waiting.call_id == call.call_id for waiting in self._history.open_calls()):
-            self._history.add(
-                ToolOutput(
-                    call_id=call.call_id,
-                    tool=call.tool,
-                    output=result.output,
-                    is_error=result.is_error,
-                )
-            )
+    # Thinking ahead.
+
+    def think_ahead(self, text: str) -> None:
+        """Begin to think of the answer to `text`, the caller's words until now, if it is worth it.
+
+        The request is about a fork of the conversation: if the turn turns out otherwise, nothing
+        of it is left.
+        """
+        if not self._options.think_ahead or self._ahead_count >= _AHEAD_MOST:
+            return
+        if self._ahead is not None and self._ahead.is_for(text):
+            return
+        self.forget_ahead()
+        self._ahead_count += 1
+        context = self._history.for_model()
+        context.add(ChatMessage(role=ChatRole.USER, text=text))
+        self._ahead = Ahead(context, self._tools(), self._stream_ahead, self._owner)
+
+    def forget_ahead(self) -> None:
+        """Drop what was thought of ahead. Idempotent."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    async def _stream_ahead(
+        self, context: ChatContext, tools: Sequence[ToolSchema]
+    ) -> AsyncGenerator[LlmChunk, None]:
+        context = await self._hooks.run(LLM_REQUEST, context)
+        async with aclosing(self.llm.chat(context, tools=tools)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def _take_ahead(
+        self, context: ChatContext, tools: Sequence[ToolSchema]
+    ) -> AsyncGenerator[LlmChunk, None] | None:
+        """Return the stream that was begun ahead, if it is about exactly this."""
+        ahead, self._ahead = self._ahead, None
+        self._ahead_count = 0
+        if ahead is None:
+            return None
+        if not ahead.fits(context, tools):
+            ahead.close()
+            return None
+        return ahead.stream()
 
     def close(self) -> None:
         """The session ends: calls whose tools will not come back are answered so."""
-        for call in self._history.open_calls():
-            self.answer_call(call, ToolResult(output="The call ended.", is_error=True))
+        self.forget_ahead()
+        self._runs.close()

@@ -1,49 +1,76 @@
 """An agent's session: it runs one agent on one call.
 
-The session owns the conversation. Its ears (`pipeline.ears`) say when the caller's turn is over
-and when the agent must hush; everything that is said queues in one place (`agent.speech`); replies
-are thought of in `agent.replies`; and the history holds what was heard. No lock is held anywhere
-while a model, a tool or the caller is waited for.
+The session is what a program holds. The conversation itself (`agent.conversation`) lives from the
+answer to the end: its ears say when the caller's turn is over and when the agent must hush, all
+that is said queues in one place, replies are thought of in `agent.replies`, and the history holds
+what was heard. No lock is held anywhere while a model, a tool or the caller is waited for.
 """
 
 import asyncio
+import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Generic, TypeVar, cast, overload
 
+from hookflash.agent.conversation import KEYPAD, Conversation, Host
 from hookflash.agent.emitter import Emitter, Handler
+from hookflash.agent.guard import Guard
 from hookflash.agent.history import History
 from hookflash.agent.options import SessionOptions
-from hookflash.agent.replies import Replies
-from hookflash.agent.speech import AnsweredTurn, Speech
-from hookflash.agent.speech_queue import SpeechItem
+from hookflash.agent.speech import Speech, running_item
+from hookflash.agent.speech_queue import SpeechItem, SpeechMode
 from hookflash.agent.status import Status
-from hookflash.agent.tools import AnyTool, StopResponse, ToolContext, find_tools, tools_by_name
+from hookflash.agent.tools import AnyTool, ForSession, ToolContext, find_tools, tools_by_name
 from hookflash.agent.utterance import UtteranceHandle
-from hookflash.calls.call import Call
-from hookflash.errors import HookflashError, SessionClosed, UsageError
+from hookflash.agent.wake_up import WakeUpStep, idle_config
+from hookflash.calls.call import Call, current_call
+from hookflash.errors import SessionClosed, UsageError
 from hookflash.events import Record
 from hookflash.events.idle import IdleCommand
 from hookflash.events.session import (
     AgentState,
-    DtmfReceived,
-    FalseInterruption,
+    AgentSwitched,
+    HoldChanged,
     LineSilent,
+    PipelineChanged,
     SessionClosedEvent,
     SessionStarted,
-    TurnCompleted,
     UserState,
-    UserTranscription,
 )
-from hookflash.events.turn import EndTurn, ExpectationSet, Trouble, TurnEndReason
+from hookflash.events.status import Doing
+from hookflash.events.time_limit import (
+    LimitReached,
+    LimitStarted,
+    LimitStopped,
+    LimitWarning,
+    TimeLimitCommand,
+    TimeLimitEvent,
+)
+from hookflash.events.turn import ExpectationSet
 from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
-from hookflash.pipeline.ears import Ears
-from hookflash.pipeline.expectation import guess_expectation
+from hookflash.machines.status import StatusConfig
+from hookflash.machines.time_limit import TimeLimitMachine
+from hookflash.pipeline.hooks import Hooks, RunningHooks
 from hookflash.pipeline.pipeline import Pipeline
-from hookflash.providers.chat import ChatContext, ChatMessage, ChatRole, ToolCall, ToolSchema
-from hookflash.runtime import clock
+from hookflash.providers.base import LLM, STT, TTS, VAD
+from hookflash.providers.chat import (
+    AgentHandoff,
+    ChatContext,
+    ChatMessage,
+    ChatRole,
+    ToolCall,
+    ToolOutput,
+)
 from hookflash.runtime.chance import new_id
+from hookflash.runtime.driver import Driver
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["KEYPAD", "Agent", "AgentSession", "RunContext"]
@@ -54,9 +81,6 @@ UserDataT = TypeVar("UserDataT")
 RecordT = TypeVar("RecordT", bound=Record)
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[None] | None])
 
-KEYPAD = "Keypad: "
-"""How a keyed number begins in the caller's words, for the model."""
-
 _HOOK_WITHIN = 5.0
 
 _LEG_REASONS: Mapping[str, str] = {
@@ -66,22 +90,48 @@ _LEG_REASONS: Mapping[str, str] = {
 }
 
 
-class Agent:
+class Agent(ForSession):
     """Instructions, tools and hooks. Subclass it; methods marked `@function_tool` are its tools.
 
+    A tool that returns an agent hands the call over to it.
+
     Attributes:
-        instructions: what the model is told about its part.
+        tools: by name, as of now.
+        inherit_context: whether its model is shown the conversation that other agents had before.
     """
 
-    def __init__(self, instructions: str = "", tools: Iterable[AnyTool] = ()) -> None:
+    def __init__(
+        self,
+        instructions: str = "",
+        tools: Iterable[AnyTool] = (),
+        *,
+        inherit_context: bool = True,
+    ) -> None:
         """Take instructions, and tools besides the methods marked as such.
+
+        Args:
+            instructions: what the model is told about its part.
+            tools: functions marked `@function_tool`.
+            inherit_context: whether its model is shown the conversation of agents before it.
 
         Raises:
             UsageError: two tools have the same name.
         """
-        self.instructions = instructions
+        self._instructions = instructions
         self.tools: dict[str, AnyTool] = tools_by_name((*find_tools(self).values(), *tools))
+        self.inherit_context = inherit_context
         self._session: AgentSession[Any] | None = None
+
+    @property
+    def instructions(self) -> str:
+        """What the model is told about its part. Set, it holds from the next request on."""
+        return self._instructions
+
+    @instructions.setter
+    def instructions(self, text: str) -> None:
+        self._instructions = text
+        if self._session is not None:
+            self._session.instructions_changed(self)
 
     @property
     def session(self) -> "AgentSession[Any]":
@@ -96,14 +146,21 @@ class Agent:
         return self._session
 
     def join(self, session: "AgentSession[Any]") -> None:
-        """A session takes the agent."""
+        """A session takes the agent.
+
+        Raises:
+            UsageError: another session has it.
+        """
+        if self._session is not None and self._session is not session and not self._session.closed:
+            msg = "this agent is in another session; make an agent for each"
+            raise UsageError(msg)
         self._session = session
 
     async def on_enter(self) -> None:
         """The agent has the line. Say the greeting here."""
 
     async def on_exit(self) -> None:
-        """The session ends. Nothing more can be said from here."""
+        """The agent gives the line away, or the session ends. A last word can be said here."""
 
     async def on_user_turn_completed(self, text: str) -> None:
         """The caller has finished a turn; the reply begins when this returns.
@@ -147,6 +204,14 @@ class AgentSession(Generic[UserDataT]):
 
     `say` and `reply` return a handle at once; await it to wait until it was heard. They work
     everywhere, also in tools and hooks.
+
+    Attributes:
+        id: ours.
+        agent: who has the line.
+        pipeline: its ears, mind and voice as of now.
+        options: how it behaves.
+        hooks: see, and may change, what goes through the stages of this session.
+        on_wake_up: called when nobody was heard for the seconds that `wake_up` says.
     """
 
     def __init__(
@@ -154,7 +219,7 @@ class AgentSession(Generic[UserDataT]):
         agent: Agent,
         pipeline: Pipeline,
         *,
-        wake_up: float | None = None,
+        wake_up: float | Sequence[WakeUpStep] | None = None,
         options: SessionOptions | None = None,
         userdata: UserDataT | None = None,
     ) -> None:
@@ -163,28 +228,36 @@ class AgentSession(Generic[UserDataT]):
         Args:
             agent: who speaks.
             pipeline: its ears, mind and voice; may serve other sessions too.
-            wake_up: seconds of silence after which `on_wake_up` is called; None never does.
+            wake_up: seconds of silence after which `on_wake_up` is called, and again after each
+                further; or steps (`wake_up_ladder()` makes the usual ones); None never does.
             options: how it behaves.
             userdata: the program's own data, for tools (`RunContext.userdata`).
+
+        Raises:
+            ConfigError: a value is out of its range.
+            UsageError: the agent is in another session.
         """
         self.id = SessionId(new_id("session"))
         self.agent = agent
         self.pipeline = pipeline
         self.options = options or SessionOptions()
+        self.hooks = Hooks()
         self.on_wake_up: Callable[[], Awaitable[None] | None] | None = None
-        """Called when nobody was heard for `wake_up` seconds, and again after each further."""
         self._userdata = userdata
-        self._wake_up = wake_up
+        self._steps = () if wake_up is None or isinstance(wake_up, (int, float)) else wake_up
         self._emitter = Emitter()
         self._history = History()
-        self._status = Status(self._emitter)
+        self._guard = Guard(self._emitter)
+        status = StatusConfig(away_after=self.options.away_after)
+        self._status = Status(self._emitter, status, idle_config(wake_up))
         self._owner = TaskOwner(self.id, on_error=self._task_failed)
         self._call: Call | None = None
         self._leg: Leg | None = None
-        self._ears: Ears | None = None
-        self._speech: Speech | None = None
-        self._replies: Replies | None = None
-        self._turn: AnsweredTurn | None = None
+        self._conversation: Conversation | None = None
+        self._limit: Driver[TimeLimitEvent, TimeLimitCommand] | None = None
+        self._switching: asyncio.Future[None] | None = None
+        self._exited = False
+        self._exiting = False
         self._hangup_reason: str | None = None
         self._closer: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -215,6 +288,24 @@ class AgentSession(Generic[UserDataT]):
         """The conversation as of now, a copy: what was said to us, and what was heard of us."""
         return self._history.as_heard()
 
+    def get_context_history(
+        self, *, include_function_calls: bool = False, include_system_messages: bool = False
+    ) -> list[dict[str, object]]:
+        """Return the conversation as of now in plain dictionaries, ready for JSON.
+
+        Args:
+            include_function_calls: also tool calls, their outputs, and hand-offs.
+            include_system_messages: also the agent's instructions.
+        """
+        items: list[dict[str, object]] = []
+        for item in self.history.items:
+            if isinstance(item, ChatMessage):
+                if item.role is not ChatRole.SYSTEM or include_system_messages:
+                    items.append({"type": "message", **dataclasses.asdict(item)})
+            elif include_function_calls:
+                items.append({"type": _KINDS[type(item)], **dataclasses.asdict(item)})
+        return items
+
     @property
     def agent_state(self) -> AgentState:
         """What the agent is at."""
@@ -228,7 +319,8 @@ class AgentSession(Generic[UserDataT]):
     @property
     def current_utterance(self) -> UtteranceHandle | None:
         """What is being said or thought about."""
-        current = self._speech.queue.current if self._speech is not None else None
+        speech = self._speech
+        current = speech.queue.current if speech is not None else None
         return current.handle if current is not None else None
 
     @property
@@ -261,7 +353,13 @@ class AgentSession(Generic[UserDataT]):
 
     # Life.
 
-    async def start(self, call: Call | Leg, *, run_until_shutdown: bool = False) -> None:
+    async def start(
+        self,
+        call: Call | Leg | None = None,
+        *,
+        wait_for_participant: bool = False,
+        run_until_shutdown: bool = False,
+    ) -> None:
         """Answer the call and let the agent have it.
 
         Returns when the agent's `on_enter` has returned, or, with `run_until_shutdown`, when the
@@ -269,58 +367,58 @@ class AgentSession(Generic[UserDataT]):
 
         Args:
             call: an inbound call (it is answered), an outbound one (its answer is waited for), or
-                a bare leg.
+                a bare leg; None takes the call that the app's `on_call` function was given.
+            wait_for_participant: whether `on_enter` waits for the first sound or key of the far
+                side; some carriers open the media before anybody is there.
             run_until_shutdown: wait for the end.
 
         Raises:
             CallNotAnswered: the call ended before it was answered.
             MissingExtra: a provider's package is not installed.
             ProviderError: a provider cannot work as configured.
-            UsageError: the session was started before.
+            UsageError: the session was started before, or there is no call.
             SessionClosed: it is over.
         """
         self._require_open()
         if self._call is not None:
             msg = "this session was started already; make another"
             raise UsageError(msg)
+        call = call or current_call.get()
+        if call is None:
+            msg = "there is no call: give start(call), or call it in the app's on_call function"
+            raise UsageError(msg)
         self._call = call if isinstance(call, Call) else Call.of_leg(call)
         await self.pipeline.prepare()
         leg = self._leg = await self._call.answer()
         self._emitter.start(self._owner)
-        ears = self._ears = Ears(
+        self._conversation = Conversation(
             leg,
             self.pipeline,
-            self,
-            owner=self._owner,
-            turn=self.options.turn,
-            digits=self.options.digits,
-            tape=self._call.tape,
-        )
-        speech = self._speech = Speech(
-            leg,
-            self.pipeline.tts,
-            ears,
+            Host(
+                tools=lambda: self.agent.tools,
+                make_context=lambda call, handle: RunContext(call, self, handle),
+                turn_completed=self._turn_completed,
+                hand_off=self._hand_off,
+                line_lost=self._line_lost,
+                give_up=lambda: self._begin_hangup("error"),
+            ),
             history=self._history,
             status=self._status,
             emitter=self._emitter,
             owner=self._owner,
+            guard=self._guard,
             options=self.options,
-            tools=self._tool_schemas,
+            hooks=RunningHooks(
+                (self.pipeline.hooks, self.hooks),
+                within=self.options.hook_within,
+                failed=self._guard.failed,
+            ),
+            tape=self._call.tape,
         )
-        if self.pipeline.llm is not None:
-            self._replies = Replies(
-                self.pipeline.llm,
-                speech,
-                tools=lambda: self.agent.tools,
-                make_context=lambda call, handle: RunContext(call, self, handle),
-                history=self._history,
-                status=self._status,
-                emitter=self._emitter,
-                options=self.options,
-            )
-        ears.expect(guess_expectation(""), self._tool_schemas())
-        leg.listen(self)
-        self._status.watch_silence(self._wake_up, self._wake, self._call.tape)
+        if wait_for_participant:
+            await _first_sign(leg)
+        self._status.start(self._wake, self._call.tape)
+        self._start_time_limit()
         self._emitter.tell(SessionStarted)
         try:
             await self._unless_closed(self.agent.on_enter())
@@ -344,70 +442,66 @@ class AgentSession(Generic[UserDataT]):
             speech.ending = True
             self._hangup_reason = reason
             await speech.wait_said(self.options.hangup_within)
+            await self._exit()
         if self._call is not None and self._call.ended is None and not self.closed:
             await self._call.hangup(reason)
         await self.close(reason)
 
+    async def leave(self) -> None:
+        """Let what is being said be heard, and close; the call stays as it is.
+
+        In a tool this does not return: the tool ends with the session.
+        """
+        speech = self._speech
+        if speech is not None and not speech.ending and not self.closed:
+            speech.ending = True
+            await speech.wait_said(self.options.hangup_within)
+        await self.close("left")
+
     async def close(self, reason: str = "closed") -> None:
         """End the session; the call stays as it is. Idempotent; waits until all has ended.
 
-        Afterwards `say` and `reply` raise `SessionClosed`, and the history stays readable.
+        What is being said is cut short. Afterwards `say` and `reply` raise `SessionClosed`, and
+        the history stays readable.
         """
         await asyncio.shield(self._begin_close(reason))
-
-    def _begin_close(self, reason: str) -> "asyncio.Task[None]":
-        if self._closer is None:
-            loop = asyncio.get_running_loop()
-            self._closer = loop.create_task(self._close(reason), name=f"{self.id}/close")
-        return self._closer
-
-    async def _close(self, reason: str) -> None:
-        self._status.begin("closing")
-        self._status.close()
-        if self._leg is not None:
-            await self._run_hook(self.agent.on_exit(), within=_HOOK_WITHIN)
-            self._leg.unlisten(self)
-        if self._ears is not None:
-            await self._ears.aclose()
-        if self._speech is not None:
-            self._speech.queue.interrupt("closed", force=True)
-        if self._replies is not None:
-            self._replies.close()
-        if self._speech is not None:
-            # What was being said settles into the history before its tasks are ended.
-            await self._speech.wait_heard(timeout=1.0)
-        self._emitter.tell(SessionClosedEvent, reason=reason)
-        await self._emitter.drain()
-        await self._owner.aclose()
-        if not self._closed.done():
-            self._closed.set_result(reason)
 
     # Speech.
 
     def say(
         self,
-        message: str,
+        message: str | AsyncIterable[str],
         *,
         interruptible: bool = True,
-        audio: bytes | None = None,
+        audio: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = None,
         add_to_chat_context: bool = True,
+        mode: SpeechMode = SpeechMode.QUEUE,
+        priority: int = 0,
     ) -> UtteranceHandle:
         """Say something; return its handle at once.
 
         It queues behind what is being said. In a tool it is spoken now.
 
         Args:
-            message: plain text.
+            message: plain text, whole or as it comes.
             interruptible: whether the caller may cut it short.
-            audio: ready-made PCM16 at the leg's sample rate, instead of synthesis.
+            audio: ready-made PCM16 at the leg's sample rate, whole or as it comes, instead of
+                synthesis.
             add_to_chat_context: whether it goes into the history.
+            mode: what becomes of what is said and waits.
+            priority: of what waits, a higher one is said earlier.
 
         Raises:
             SessionClosed: the session is over, or was not started.
             UsageError: there is neither a synthesiser nor audio.
         """
-        return self._live_speech().say(
-            message, interruptible=interruptible, audio=audio, keep=add_to_chat_context
+        return self._live().speech.say(
+            message,
+            interruptible=interruptible,
+            audio=_as_audio(audio),
+            keep=add_to_chat_context,
+            mode=mode,
+            priority=priority,
         )
 
     def reply(
@@ -416,7 +510,10 @@ class AgentSession(Generic[UserDataT]):
         *,
         user_input: str | None = None,
         tool_choice: str | None = None,
+        wait_for_playback: bool = True,
         interruptible: bool = True,
+        mode: SpeechMode = SpeechMode.QUEUE,
+        priority: int = 0,
     ) -> UtteranceHandle:
         """Let the model say something; return the handle of the reply at once.
 
@@ -424,27 +521,25 @@ class AgentSession(Generic[UserDataT]):
             instructions: for this reply alone; they do not enter the history.
             user_input: words that count as the caller's; they do enter it.
             tool_choice: `auto`, `none`, `required` or a tool's name, for the first request.
+            wait_for_playback: whether awaiting the handle waits until it was heard; else until
+                all of it is thought of and its tools have run.
             interruptible: whether the caller may cut it short.
+            mode: what becomes of what is said and waits.
+            priority: of what waits, a higher one is said earlier.
 
         Raises:
             SessionClosed: the session is over, or was not started.
             UsageError: there is no language model, or no synthesiser.
         """
-        speech = self._live_speech()
-        speech.require_voice()
-        replies, turn = self._replies, self._turn
-        if replies is None:
-            msg = "reply() needs a language model: Pipeline(llm=...)"
-            raise UsageError(msg)
-        if user_input is not None:
-            self._history.add(ChatMessage(role=ChatRole.USER, text=user_input))
-
-        async def work(item: SpeechItem) -> None:
-            await replies.answer(item, turn, instructions=instructions, tool_choice=tool_choice)
-
-        handle = UtteranceHandle(new_id("reply"), interruptible=interruptible)
-        speech.enqueue(SpeechItem(handle, work))
-        return handle
+        return self._live().reply(
+            instructions,
+            user_input=user_input,
+            tool_choice=tool_choice,
+            wait_for_playback=wait_for_playback,
+            interruptible=interruptible,
+            mode=mode,
+            priority=priority,
+        )
 
     def interrupt(self, force: bool = False) -> bool:
         """Cut short what is being said and drop what waits; return whether there was anything.
@@ -459,10 +554,15 @@ class AgentSession(Generic[UserDataT]):
         if self._speech is not None:
             await self._speech.wait_heard()
 
+    async def wait_for_idle(self) -> None:
+        """Wait until nothing is said, nothing is thought of and nothing waits to be said."""
+        if self._speech is not None:
+            await self._speech.queue.wait_idle()
+
     def expect(self, expectation: ExpectationSet) -> None:
         """Say what kind of answer comes next, where the agent's words do not show it."""
-        if self._ears is not None:
-            self._ears.expect(expectation, self._tool_schemas())
+        if self._conversation is not None:
+            self._conversation.expect(expectation)
 
     async def send_dtmf(self, digits: str) -> None:
         """Press keys, after what is queued to be said; return when they were played.
@@ -477,146 +577,320 @@ class AgentSession(Generic[UserDataT]):
             raise SessionClosed(msg)
         await self._leg.send_dtmf(digits)
 
-    # From the ears.
+    # Hold.
 
-    def turn_ended(self, turn: EndTurn) -> None:
-        """The caller's turn is over."""
-        self._turn_over(turn.text, turn.reason, turn.speech_ended_at)
+    def hold(self) -> None:
+        """Put the caller on hold: they are not listened to, and nothing new is said. Idempotent.
 
-    def number_keyed(self, digits: str) -> None:
-        """The caller has keyed a number: a turn of its own."""
-        self.interrupted("keys")
-        self._turn_over(f"{KEYPAD}{digits}", "keypad", None)
+        What is being said is said to its end; what is asked to be said waits. Keys are heard.
 
-    def digit_keyed(self, digit: str) -> None:
-        """The caller pressed one key."""
-        self._status.stir()
-        self._emitter.tell(DtmfReceived, digit=digit)
+        Raises:
+            SessionClosed: the session is over, or was not started.
+        """
+        conversation = self._live()
+        if not self._status.goes_on(Doing.ON_HOLD):
+            conversation.hold_speech("on_hold")
+            conversation.ears.deafen("on_hold")
+            self._status.begin(Doing.ON_HOLD)
+            self._emitter.tell(HoldChanged, on_hold=True)
 
-    def caller_speaking(self, speaking: bool) -> None:
-        """The caller began to speak, or stopped."""
-        (self._status.begin if speaking else self._status.end)("caller_speaking")
+    def unhold(self) -> None:
+        """Take the caller off hold; what waited is said. Idempotent.
 
-    def words_heard(self, text: str, final: bool) -> None:
-        """The recogniser has words."""
-        self._status.stir()
-        self._emitter.tell(UserTranscription, text=text, final=final)
+        Raises:
+            SessionClosed: the session is over, or was not started.
+        """
+        conversation = self._live()
+        if self._status.goes_on(Doing.ON_HOLD):
+            self._status.end(Doing.ON_HOLD)
+            conversation.ears.undeafen("on_hold")
+            self._emitter.tell(HoldChanged, on_hold=False)
+            conversation.release_speech("on_hold")
 
-    def interrupted(self, reason: str) -> None:
-        """The caller has taken the turn."""
-        if self._speech is not None:
-            self._speech.interrupt(reason)
+    # Changes in mid-call.
 
-    def speech_resumed(self) -> None:
-        """It was no interruption."""
-        self._emitter.tell(FalseInterruption)
+    async def update_agent(self, agent: Agent) -> None:
+        """Hand the call to another agent: `on_exit` of the one, then `on_enter` of the other.
 
-    def not_understood(self, trouble: Trouble) -> None:
-        """There was speech without words: say so, unless something is being said anyway."""
-        self._emitter.tell_error("stt", trouble.value, "speech without words")
-        speech = self._speech
-        if speech is None or speech.mute or speech.ending or self.closed:
+        What is being said goes on. In a tool, returning the agent does the same.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: the agent is in another session.
+        """
+        self._live()
+        while self._switching is not None:  # one hand-off after the other
+            await asyncio.shield(self._switching)
+        self._require_open()
+        if agent is not self.agent:
+            self._switching = asyncio.get_running_loop().create_future()
+            try:
+                await self._unless_closed(self._switch(agent))
+            finally:
+                switching, self._switching = self._switching, None
+                switching.set_result(None)
+
+    async def change(
+        self,
+        *,
+        stt: STT | None = None,
+        llm: LLM | None = None,
+        tts: TTS | None = None,
+        vad: VAD | None = None,
+        voice: str | None = None,
+        language: str | None = None,
+        instructions: str | None = None,
+    ) -> None:
+        """Change parts of the pipeline, or how they are used, in mid-call: all of it or nothing.
+
+        New parts are prepared first. What is being said is said to its end in the old voice; the
+        parts that go are not closed, for other sessions may use them.
+
+        Args:
+            stt: another recogniser.
+            llm: another model.
+            tts: another synthesiser.
+            vad: another detector.
+            voice: another voice of the synthesiser.
+            language: another language (BCP 47, such as `de`) of synthesiser and recogniser.
+            instructions: others for the agent that has the line.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: there is nothing to change, or a part cannot do it; nothing has changed.
+            ProviderError, LinkError: a part cannot be prepared; nothing has changed.
+        """
+        conversation = self._live()
+        old = self.pipeline
+        new_tts, new_stt = tts or old.tts, stt or old.stt
+        if voice is not None or language is not None:
+            if new_tts is None:
+                msg = "there is no synthesiser whose voice or language could be changed"
+                raise UsageError(msg)
+            new_tts = new_tts.variant(voice=voice, language=language)
+        if language is not None and new_stt is not None:
+            new_stt = new_stt.variant(language=language)
+        new = dataclasses.replace(
+            old, stt=new_stt, llm=llm or old.llm, tts=new_tts, vad=vad or old.vad
+        )
+        what = [
+            name
+            for name in ("stt", "llm", "tts", "vad")
+            if getattr(new, name) is not getattr(old, name)
+        ]
+        if instructions is not None:
+            what.append("instructions")
+        if not what:
+            msg = "change() was given nothing to change"
+            raise UsageError(msg)
+        fresh = [part for part in new.providers if part not in old.providers]
+        await asyncio.gather(*(part.prepare() for part in fresh))
+        self._require_open()
+        conversation.ears.replace(stt=new.stt, vad=new.vad)
+        # Nothing below can fail.
+        self.pipeline = new
+        if new.llm is not old.llm:
+            conversation.replace_llm(new.llm)
+        if new.tts is not old.tts:
+            conversation.speech.replace_tts(new.tts)
+        if instructions is not None:
+            self.agent.instructions = instructions
+        self._emitter.tell(PipelineChanged, what=tuple(what))
+
+    def instructions_changed(self, agent: Agent) -> None:
+        """An agent's instructions were set; those of the one that has the line count at once."""
+        if agent is self.agent:
+            self._history.set_instructions(agent.instructions)
+
+    async def _hand_off(self, item: SpeechItem, value: ForSession) -> bool:
+        """Do what a tool's value asks for; return whether somebody spoke."""
+        if not isinstance(value, Agent):
+            return False
+        asked = self._live().speech.asked
+        token = running_item.set(item)
+        try:
+            await self.update_agent(value)
+        finally:
+            running_item.reset(token)
+        return self._live().speech.asked > asked
+
+    async def _switch(self, agent: Agent) -> None:
+        old = self.agent
+        agent.join(self)
+        await self._guard.run(old.on_exit(), within=_HOOK_WITHIN)
+        self.agent = agent
+        handoff = AgentHandoff(old=type(old).__name__, new=type(agent).__name__)
+        self._history.hand_off(handoff, agent.instructions, carry=agent.inherit_context)
+        self._emitter.tell(AgentSwitched, old=handoff.old, new=handoff.new)
+        await self._guard.run(agent.on_enter())
+
+    async def _turn_completed(self, text: str) -> None:
+        await self.agent.on_user_turn_completed(text)
+
+    # Silence and time.
+
+    def _wake(self, command: IdleCommand) -> None:
+        self._emitter.tell(LineSilent, count=command.count)
+        self._owner.start(self._wake_up(command.count), name="wake_up")
+
+    async def _wake_up(self, count: int) -> None:
+        if self.on_wake_up is not None:
+            try:
+                pending = self.on_wake_up()
+            except Exception as exc:  # noqa: BLE001  # the program's: an event, no more
+                self._guard.failed("on_wake_up", exc)
+                pending = None
+            if pending is not None:
+                await self._guard.run(pending)
+        if count > len(self._steps) or self.closed:
             return
-        if speech.queue.current is None:
-            speech.say(self.options.not_understood)
+        step = self._steps[count - 1]
+        if step.say is not None:
+            self.say(step.say)
+        elif step.instructions is not None:
+            self.reply(step.instructions)
+        if step.hang_up:
+            await self.hangup("silence")
 
-    def ear_failed(self, source: str, error: HookflashError, recoverable: bool) -> None:
-        """The detector or the recogniser failed."""
-        self._emitter.tell_error(source, error.reason, str(error), recoverable=recoverable)
-        if self._speech is None or self._speech.ending or self.closed:
+    def _start_time_limit(self) -> None:
+        config = self.options.time_limit
+        if config.most is not None and self._call is not None:
+            self._limit = Driver(
+                TimeLimitMachine(config),
+                self._obey_limit,
+                name="time_limit",
+                tape=self._call.tape,
+                config=config,
+            )
+            self._limit.feed(LimitStarted())
+
+    def _obey_limit(self, command: TimeLimitCommand) -> None:
+        if self.closed or (speech := self._speech) is None or speech.ending:
             return
-        self._speech.apologise()
-        if not recoverable:
-            self._owner.start(self.hangup("error"), name="hangup")
+        match command:
+            case LimitWarning():
+                if not speech.mute:
+                    self.say(self.options.time_limit_warning)
+            case LimitReached():
+                if not speech.mute:
+                    speech.interrupt("time_limit", force=True)
+                    self.say(self.options.time_limit_goodbye, interruptible=False)
+                self._begin_hangup("time_limit")
 
-    # As the leg's listener.
+    # The end.
 
-    def audio_received(self, pcm: bytes, at: float) -> None:
-        """The ears take it."""
+    def _begin_hangup(self, reason: str) -> None:
+        self._owner.start(self.hangup(reason), name="hangup")
 
-    def digit_received(self, digit: str, at: float) -> None:
-        """The ears take it."""
-
-    def leg_closed(self, reason: str) -> None:
-        """The line is gone."""
+    def _line_lost(self, reason: str) -> None:
         # The carrier takes the line away when we hang up, too.
         hung_up = self._hangup_reason
         self._begin_close(hung_up or _LEG_REASONS.get(reason, "link_lost"))
 
-    # Turns.
-
-    def _turn_over(self, text: str, reason: str, speech_ended: float | None) -> None:
-        turn = self._turn = AnsweredTurn(new_id("turn"), clock.now(), speech_ended)
-        self._emitter.turn = turn.id
-        self._emitter.tell(TurnCompleted, text=text, reason=str(reason))
-        self._history.add(ChatMessage(role=ChatRole.USER, text=text))
-        speech, replies = self._speech, self._replies
-        gone = reason == TurnEndReason.LEFT or self._leg is None or self._leg.closed
-        if gone or speech is None or replies is None or self.closed:
+    async def _exit(self) -> None:
+        """Let the agent say a last word, once."""
+        if self._exited or self._leg is None:
             return
-        if speech.mute or speech.ending:
-            return
+        self._exited = self._exiting = True
+        try:
+            await self._guard.run(self.agent.on_exit(), within=_HOOK_WITHIN)
+            if self._speech is not None:
+                await self._speech.wait_said(_HOOK_WITHIN)
+        finally:
+            self._exiting = False
 
-        async def work(item: SpeechItem) -> None:
-            if await self._run_hook(self.agent.on_user_turn_completed(text)):
-                await replies.answer(item, turn)
+    def _begin_close(self, reason: str) -> "asyncio.Task[None]":
+        if self._closer is None:
+            loop = asyncio.get_running_loop()
+            self._closer = loop.create_task(self._close(reason), name=f"{self.id}/close")
+        return self._closer
 
-        handle = UtteranceHandle(new_id("reply"), interruptible=True)
-        speech.enqueue(SpeechItem(handle, work))
-
-    def _wake(self, command: IdleCommand) -> None:
-        self._emitter.tell(LineSilent, count=command.count)
-        if self.on_wake_up is not None:
-            pending = self.on_wake_up()
-            if pending is not None:
-                self._owner.start(self._run_hook(pending), name="on_wake_up")
-
-    def _tool_schemas(self) -> Sequence[ToolSchema]:
-        return [tool.schema for tool in self.agent.tools.values()]
+    async def _close(self, reason: str) -> None:
+        self._status.close()
+        if self._limit is not None:
+            self._limit.feed(LimitStopped())
+            self._limit.close()
+        conversation = self._conversation
+        if conversation is not None:
+            conversation.speech.interrupt("closed", force=True)
+            await self._exit()
+            await conversation.aclose()
+        self._emitter.tell(SessionClosedEvent, reason=reason)
+        await self._emitter.drain()
+        await self._owner.aclose()
+        if not self._closed.done():
+            self._closed.set_result(reason)
 
     # Guards.
 
+    @property
+    def _speech(self) -> Speech | None:
+        return self._conversation.speech if self._conversation is not None else None
+
     def _require_open(self) -> None:
-        if self.closed:
+        if self.closed and not self._exiting:
             msg = "the session is closed"
             raise SessionClosed(msg)
 
-    def _live_speech(self) -> Speech:
+    def _live(self) -> Conversation:
         self._require_open()
-        if self._speech is None:
+        if self._conversation is None:
             msg = "the session is not started; call start() first"
             raise SessionClosed(msg)
-        return self._speech
+        return self._conversation
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         _log.error("%s failed", name, exc_info=error)
         self._emitter.tell_error("session", "internal", type(error).__name__)
 
-    async def _run_hook(self, hook: Awaitable[None], *, within: float | None = None) -> bool:
-        """Run a hook of the agent's; its failure is an event. False: it wants no reply."""
-        running = asyncio.ensure_future(hook)
-        try:
-            await asyncio.wait([running], timeout=within)
-        finally:
-            if not running.done():
-                running.cancel()
-                await asyncio.wait([running])
-        if running.cancelled():
-            return False
-        error = running.exception()
-        if error is None or isinstance(error, StopResponse):
-            return error is None
-        _log.error("a hook raised", exc_info=error)
-        self._emitter.tell_error("hook", "hook_failed", type(error).__name__)
-        return True
-
     async def _unless_closed(self, work: Awaitable[None]) -> None:
         """Await the program's hook; it is dropped when the session ends first."""
         task = asyncio.ensure_future(work)
         waits: set[asyncio.Future[Any]] = {task, self._closed}
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
+
+
+_KINDS: Mapping[type, str] = {
+    ToolCall: "function_call",
+    ToolOutput: "function_call_output",
+    AgentHandoff: "agent_handoff",
+}
+
+
+def _as_audio(
+    audio: bytes | Iterable[bytes] | AsyncIterable[bytes] | None,
+) -> bytes | AsyncIterable[bytes] | None:
+    if audio is None or isinstance(audio, (bytes, AsyncIterable)):
+        return audio
+    return b"".join(audio)
+
+
+async def _first_sign(leg: Leg) -> None:
+    """Wait for the first sound or key of the far side, or the end of the leg."""
+    sign = _FirstSign()
+    leg.listen(sign)
+    try:
+        await sign.seen.wait()
+    finally:
+        leg.unlisten(sign)
+
+
+class _FirstSign:
+    def __init__(self) -> None:
+        self.seen = asyncio.Event()
+
+    def audio_received(self, pcm: bytes, at: float) -> None:
+        self.seen.set()
+
+    def digit_received(self, digit: str, at: float) -> None:
+        self.seen.set()
+
+    def leg_closed(self, reason: str) -> None:
+        self.seen.set()

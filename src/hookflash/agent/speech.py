@@ -1,7 +1,7 @@
 """The speaking side of a live session: everything that is said goes through here."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History, Place
 from hookflash.agent.options import SessionOptions
-from hookflash.agent.speech_queue import SpeechItem, SpeechQueue
+from hookflash.agent.speech_queue import SpeechItem, SpeechMode, SpeechQueue
 from hookflash.agent.status import Status
 from hookflash.agent.utterance import UtteranceHandle
 from hookflash.errors import HookflashError, UsageError
@@ -19,10 +19,12 @@ from hookflash.events.session import (
     UtteranceBegan,
     UtteranceSpoken,
 )
+from hookflash.events.status import Doing
 from hookflash.events.turn import AgentSpeechEnded, AgentSpeechStarted, AgentThinking
 from hookflash.legs.base import Leg
 from hookflash.pipeline.ears import Ears
 from hookflash.pipeline.expectation import guess_expectation
+from hookflash.pipeline.hooks import AGENT_TURN_ENDED, AGENT_TURN_STARTED, RunningHooks
 from hookflash.pipeline.voice import Speaking, Voice
 from hookflash.providers.base import TTS
 from hookflash.providers.chat import ToolSchema
@@ -61,6 +63,7 @@ class Speech:
     Attributes:
         queue: what is said and what waits.
         ending: True once the session is about to hang up: nothing new is thought of.
+        asked: how many things were asked to be said until now.
     """
 
     def __init__(
@@ -74,19 +77,22 @@ class Speech:
         emitter: Emitter,
         owner: TaskOwner,
         options: SessionOptions,
+        hooks: RunningHooks,
         tools: Callable[[], Sequence[ToolSchema]],
     ) -> None:
         """Begin the queue, and have the apology rendered."""
         self.queue = SpeechQueue()
         self.ending = False
+        self.asked = 0
         self._leg = leg
-        self._voice = Voice(leg, tts, first_audio_within=options.tts_within)
+        self._voice = Voice(leg, tts, first_audio_within=options.tts_within, hooks=hooks)
         self._ears = ears
         self._history = history
         self._status = status
         self._emitter = emitter
         self._owner = owner
         self._options = options
+        self._hooks = hooks
         self._tools = tools
         self._apology: bytes | None = None
         self._audible: set[Speaking] = set()
@@ -101,15 +107,33 @@ class Speech:
         """Whether only ready-made audio can be said."""
         return self._voice.tts is None
 
+    def replace_tts(self, tts: TTS | None) -> None:
+        """Let another synthesiser, prepared, say what is begun from now on."""
+        self._voice.tts = tts
+        if tts is not None:
+            self._owner.start(self._prepare_apology(), name="apology")
+
     def say(
         self,
-        message: str,
+        message: str | AsyncIterable[str],
         *,
         interruptible: bool = True,
-        audio: bytes | None = None,
+        audio: bytes | AsyncIterable[bytes] | None = None,
         keep: bool = True,
+        mode: SpeechMode = SpeechMode.QUEUE,
+        priority: int = 0,
+        during_hold: bool = False,
     ) -> UtteranceHandle:
         """Queue an utterance, or, in a running tool, say it now.
+
+        Args:
+            message: its words, whole or as they come.
+            interruptible: whether the caller may cut it short.
+            audio: ready-made, PCM16 at the leg's sample rate.
+            keep: whether it goes into the history.
+            mode: what becomes of what is said and waits; without meaning in a tool.
+            priority: a higher one is said earlier.
+            during_hold: may be said while the queue is held.
 
         Raises:
             UsageError: there is neither a synthesiser nor audio.
@@ -118,15 +142,22 @@ class Speech:
         handle = UtteranceHandle(new_id("utterance"), interruptible=interruptible)
 
         async def work(item: SpeechItem) -> None:
-            self.expect(message)
             speaking = self.begin(item, audio=audio, keep=keep)
-            speaking.push(message)
-            speaking.finish()
+            try:
+                if isinstance(message, str):
+                    speaking.push(message)
+                else:
+                    await item.unless_stopped(_push(message, speaking))
+            finally:
+                self.expect(speaking.said)
+                speaking.finish()
+            handle.thought()
             await self.settled(item)
 
         self._says.add(handle)
         handle.add_done_callback(self._says.discard)
-        self.enqueue(SpeechItem(handle, work))
+        item = SpeechItem(handle, work, priority=priority, during_hold=during_hold)
+        self.enqueue(item, mode)
         return handle
 
     def apologise(self, parent: SpeechItem | None = None) -> None:
@@ -139,11 +170,12 @@ class Speech:
         finally:
             running_item.reset(token)
 
-    def enqueue(self, item: SpeechItem) -> None:
+    def enqueue(self, item: SpeechItem, mode: SpeechMode = SpeechMode.QUEUE) -> None:
         """Queue an item; a child of a running one speaks now, and ends with its parent."""
+        self.asked += 1
         parent = running_item.get()
         if parent is None or parent.stopped is not None or parent.handle.done():
-            self.queue.add(item)
+            self.queue.add(item, mode)
             return
         parent.when_stopped(lambda: item.stop(parent.stopped or "parent"))
         parent.adopt(self._owner.start(item.run(), name=f"child {item.handle.id}"))
@@ -153,7 +185,7 @@ class Speech:
         item: SpeechItem,
         *,
         turn: AnsweredTurn | None = None,
-        audio: bytes | None = None,
+        audio: bytes | AsyncIterable[bytes] | None = None,
         keep: bool = True,
     ) -> Speaking:
         """Begin to say something as part of a running item: `push` its words, then `finish`."""
@@ -186,9 +218,9 @@ class Speech:
 
     def think(self, *, active: bool) -> None:
         """A reply begins or ends to be thought of."""
-        (self._status.begin if active else self._status.end)("thinking")
+        (self._status.begin if active else self._status.end)(Doing.THINKING)
         if not self._audible:
-            self._ears.tell(AgentThinking(active=self._status.goes_on("thinking")))
+            self._ears.tell(AgentThinking(active=self._status.goes_on(Doing.THINKING)))
 
     def expect(self, words: str) -> None:
         """Tell the ears what kind of answer these words ask for."""
@@ -215,7 +247,7 @@ class Speech:
             waits |= {handle.finished for handle in self._says}
             await asyncio.wait(waits, timeout=left)
 
-    def require_voice(self, audio: bytes | None = None) -> None:
+    def require_voice(self, audio: object = None) -> None:
         """Check that something can be said.
 
         Raises:
@@ -237,6 +269,7 @@ class Speech:
         if interrupted:
             item.handle.cut()
         self._fell_silent(speaking)
+        self._hooks.plain(AGENT_TURN_ENDED, spoken.heard)
         self._emitter.tell(
             UtteranceSpoken,
             utterance=item.handle.id,
@@ -256,7 +289,8 @@ class Speech:
             self._ears.tell(AgentThinking(active=False))
             self._ears.tell(AgentSpeechStarted(interruptible=item.handle.interruptible))
         self._audible.add(speaking)
-        self._status.begin("agent_speaking")
+        self._status.begin(Doing.AGENT_SPEAKING)
+        self._hooks.plain(AGENT_TURN_STARTED, "")
         self._emitter.tell(UtteranceBegan, utterance=item.handle.id)
         if turn is not None and not turn.measured:
             turn.measured = True
@@ -268,9 +302,9 @@ class Speech:
         self._audible.discard(speaking)
         if not self._audible:
             self._ears.tell(AgentSpeechEnded())
-            if self._status.goes_on("thinking"):
+            if self._status.goes_on(Doing.THINKING):
                 self._ears.tell(AgentThinking(active=True))
-        self._status.end("agent_speaking")
+        self._status.end(Doing.AGENT_SPEAKING)
 
     def _tell_metrics(self, turn: AnsweredTurn, speaking: Speaking) -> None:
         began = turn.speech_ended
@@ -288,3 +322,14 @@ class Speech:
             self._apology = await self._voice.render_once(self._options.apology)
         except HookflashError as exc:
             self._emitter.tell_error("tts", exc.reason, str(exc))
+
+
+async def _push(words: AsyncIterable[str], speaking: Speaking) -> None:
+    try:
+        async for word in words:
+            speaking.push(word)
+    except HookflashError:
+        raise
+    except Exception as exc:
+        msg = f"the words given to say() broke off: {type(exc).__name__}"
+        raise UsageError(msg) from exc

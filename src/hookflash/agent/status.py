@@ -4,93 +4,92 @@ from collections.abc import Callable
 
 from hookflash.agent.emitter import Emitter
 from hookflash.events.idle import Activity, BusyChanged, IdleCommand, IdleEvent, IdleStopped
-from hookflash.events.session import (
-    AgentState,
-    AgentStateChanged,
-    UserState,
-    UserStateChanged,
+from hookflash.events.session import AgentState, AgentStateChanged, UserState, UserStateChanged
+from hookflash.events.status import (
+    AgentIs,
+    CallerActive,
+    Doing,
+    DoingBegan,
+    DoingEnded,
+    StatusCommand,
+    StatusEvent,
+    StatusStarted,
+    UserIs,
 )
 from hookflash.machines.idle import IdleConfig, IdleMachine
+from hookflash.machines.status import StatusConfig, StatusMachine
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.tape import Tape
 
 __all__ = ["Status"]
 
-_ORDER = ("closing", "agent_speaking", "tool", "thinking", "caller_speaking")
-_AGENT_STATES = {
-    "closing": AgentState.CLOSING,
-    "agent_speaking": AgentState.SPEAKING,
-    "tool": AgentState.TOOL_RUNNING,
-    "thinking": AgentState.THINKING,
-    "caller_speaking": AgentState.LISTENING,
-}
-
 
 class Status:
-    """Keeps what goes on, by name: `closing agent_speaking tool thinking caller_speaking`."""
+    """Feeds what goes on to the status and idle machines, and tells what they say."""
 
-    def __init__(self, emitter: Emitter) -> None:
+    def __init__(self, emitter: Emitter, config: StatusConfig, idle: IdleConfig) -> None:
         """Begin with nothing going on, the agent still starting."""
-        self.agent = AgentState.STARTING
-        self.user = UserState.IDLE
         self._emitter = emitter
-        self._going_on: dict[str, int] = {}
+        self._config = config
+        self._machine = StatusMachine(config)
+        self._idle_config = idle
+        self._status: Driver[StatusEvent, StatusCommand] | None = None
         self._idle: Driver[IdleEvent, IdleCommand] | None = None
 
-    def watch_silence(
-        self, wake_up: float | None, wake: Callable[[IdleCommand], None], tape: Tape | None
-    ) -> None:
-        """From now on, call `wake` when nobody is heard for `wake_up` seconds; None never does."""
-        config = IdleConfig(wake_up=wake_up)
-        self._idle = Driver(IdleMachine(config), wake, name="idle", tape=tape, config=config)
-        self.stir()
-        self._refresh()
+    def start(self, wake: Callable[[IdleCommand], None], tape: Tape | None) -> None:
+        """The agent has the line. From now on call `wake` when nobody is heard for too long."""
+        self._status = Driver(
+            self._machine, self._tell, name="status", tape=tape, config=self._config
+        )
+        self._idle = Driver(
+            IdleMachine(self._idle_config), wake, name="idle", tape=tape, config=self._idle_config
+        )
+        self._status.feed(StatusStarted())
+        self._idle.feed(Activity())
 
-    def begin(self, what: str) -> None:
+    @property
+    def agent(self) -> AgentState:
+        """What the agent is at."""
+        return self._machine.state
+
+    @property
+    def user(self) -> UserState:
+        """What the caller is at."""
+        return self._machine.user
+
+    def begin(self, what: Doing) -> None:
         """One more of `what` goes on."""
-        count = self._going_on[what] = self._going_on.get(what, 0) + 1
-        if count == 1:
-            self._changed(what, busy=True)
+        if self._status is not None and self._idle is not None:
+            self._status.feed(DoingBegan(what=what))
+            self._idle.feed(BusyChanged(why=what, busy=True))
 
-    def end(self, what: str) -> None:
+    def end(self, what: Doing) -> None:
         """One less of `what` goes on."""
-        count = self._going_on.get(what, 0) - 1
-        if count >= 0:
-            self._going_on[what] = count
-        if count == 0:
-            self._changed(what, busy=False)
+        if self._status is not None and self._idle is not None:
+            self._status.feed(DoingEnded(what=what))
+            self._idle.feed(BusyChanged(why=what, busy=False))
 
-    def goes_on(self, what: str) -> bool:
+    def goes_on(self, what: Doing) -> bool:
         """Whether any of `what` goes on."""
-        return self._going_on.get(what, 0) > 0
+        return self._machine.goes_on(what)
 
     def stir(self) -> None:
-        """Somebody was heard: the count of silence begins anew."""
-        if self._idle is not None:
+        """The caller was heard: the count of silence begins anew."""
+        if self._status is not None and self._idle is not None:
+            self._status.feed(CallerActive())
             self._idle.feed(Activity())
 
     def close(self) -> None:
-        """The session is over: never wake again. Idempotent."""
-        if self._idle is not None:
+        """The session is over: the agent is closing, and never woken again. Idempotent."""
+        if self._status is not None and self._idle is not None:
             self._idle.feed(IdleStopped())
+            self._status.feed(DoingBegan(what=Doing.CLOSING))
+            self._status.close()
             self._idle.close()
 
-    def _changed(self, what: str, *, busy: bool) -> None:
-        if self._idle is not None:
-            self._idle.feed(BusyChanged(why=what, busy=busy))
-        self._refresh()
-
-    def _refresh(self) -> None:
-        first = next((what for what in _ORDER if self.goes_on(what)), None)
-        agent = AgentState.IDLE if first is None else _AGENT_STATES[first]
-        if agent is not self.agent:
-            old, self.agent = self.agent, agent
-            self._emitter.tell(AgentStateChanged, old=old, new=agent)
-        user = UserState.IDLE
-        if self.goes_on("caller_speaking"):
-            user = UserState.SPEAKING
-        elif self.goes_on("agent_speaking"):
-            user = UserState.LISTENING
-        if user is not self.user:
-            before, self.user = self.user, user
-            self._emitter.tell(UserStateChanged, old=before, new=user)
+    def _tell(self, command: StatusCommand) -> None:
+        match command:
+            case AgentIs():
+                self._emitter.tell(AgentStateChanged, old=command.old, new=command.new)
+            case UserIs():
+                self._emitter.tell(UserStateChanged, old=command.old, new=command.new)

@@ -19,7 +19,13 @@ class UtteranceHandle:
         """Made by `AgentSession.say` and `reply`."""
         self.id = utterance_id
         self.interruptible = interruptible
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._began_at: float | None = None
+        self._finished_at: float | None = None
+        self._done: asyncio.Future[None] = loop.create_future()
+        self._thought: asyncio.Future[None] = loop.create_future()
+        self._wait_for_playback = True
         self._interrupted = False
         self._error: HookflashError | None = None
         self._spoken: list[str] = []
@@ -43,6 +49,16 @@ class UtteranceHandle:
     def error(self) -> HookflashError | None:
         """Why it failed, if it did."""
         return self._error
+
+    @property
+    def started_at(self) -> float | None:
+        """When its turn came, in the loop's seconds; None while it waits, or if it never did."""
+        return self._began_at
+
+    @property
+    def finished_at(self) -> float | None:
+        """When it was done, in the loop's seconds."""
+        return self._finished_at
 
     def interrupt(self, force: bool = False) -> None:
         """Cut it short. Nothing happens if it is done.
@@ -68,8 +84,9 @@ class UtteranceHandle:
         self._done.add_done_callback(lambda _: callback(self))
 
     def __await__(self) -> Generator[object, None, "UtteranceHandle"]:
-        """Wait until it is done."""
-        yield from asyncio.shield(self._done).__await__()
+        """Wait until it is done; without `wait_for_playback`, until all of it is thought of."""
+        awaited = self._done if self._wait_for_playback else self._thought
+        yield from asyncio.shield(awaited).__await__()
         return self
 
     # For the session.
@@ -82,6 +99,20 @@ class UtteranceHandle:
     def bind(self, stop: Callable[[str], None]) -> None:
         """Say how it is cut short."""
         self._stop = stop
+
+    def await_thought_only(self) -> None:
+        """Awaiting the handle shall not wait until it was heard."""
+        self._wait_for_playback = False
+
+    def begin(self) -> None:
+        """Its turn has come."""
+        if self._began_at is None:
+            self._began_at = self._loop.time()
+
+    def thought(self) -> None:
+        """All of its words are known, and its tools have run. Idempotent."""
+        if not self._thought.done():
+            self._thought.set_result(None)
 
     def heard(self, text: str) -> None:
         """Words of it were heard."""
@@ -96,7 +127,9 @@ class UtteranceHandle:
         """Nothing more of it will be heard. Idempotent."""
         if not self._done.done():
             self._error = self._error or error
+            self._finished_at = self._loop.time()
             self._done.set_result(None)
+            self.thought()
 
     def fail(self, error: HookflashError) -> None:
         """Remember why; the first one stays."""

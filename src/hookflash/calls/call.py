@@ -3,10 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
+from hookflash.calls.recording import Recorder, RecordingState
 from hookflash.carriers.base import Carrier
 from hookflash.errors import HookflashError, MissingExtra, PeerError, SessionClosed, UsageError
 from hookflash.events.call import (
@@ -35,9 +38,13 @@ from hookflash.runtime.log import mask
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["Call", "CallNotAnswered"]
+__all__ = ["Call", "CallNotAnswered", "current_call"]
 
 _log = logging.getLogger("hookflash.calls")
+
+
+current_call: ContextVar["Call | None"] = ContextVar("hookflash_current_call", default=None)
+"""The call that an app's `on_call` function was given, in the tasks that it started."""
 
 
 class CallNotAnswered(PeerError):
@@ -95,6 +102,7 @@ class Call:
         self.tape = tape
         self._carrier = carrier
         self._leg: Leg | None = None
+        self._recording: Recorder | None = None
         self._ended: CallEnded | None = None
         loop = asyncio.get_running_loop()
         self._decision: asyncio.Future[str | None] = loop.create_future()
@@ -134,6 +142,11 @@ class Call:
         return self._leg
 
     @property
+    def recording(self) -> Recorder | None:
+        """Its recording, going on or stopped; None if there was none."""
+        return self._recording
+
+    @property
     def ended(self) -> CallEnded | None:
         """How it ended; None while it lives."""
         return self._ended
@@ -169,6 +182,25 @@ class Call:
         self._driver.feed(HangupRequested(reason=reason))
         return await self.wait_ended()
 
+    def record(self, path: Path) -> Recorder:
+        """Record both sides from now until the call ends, or the recording is stopped.
+
+        Args:
+            path: the file, `.wav`, `.opus` or `.ogg`; overwritten.
+
+        Raises:
+            SessionClosed: the call has no leg, or it is over.
+            UsageError: it is being recorded already, or another kind of file.
+            MissingExtra: Opus, and `soundfile` is not installed.
+            OSError: the file cannot be written.
+        """
+        leg = self._open_leg("record")
+        if self._recording is not None and self._recording.state is not RecordingState.STOPPED:
+            msg = "the call is being recorded already; stop that recording first"
+            raise UsageError(msg)
+        self._recording = Recorder(leg, path)
+        return self._recording
+
     async def send_digits(self, digits: str) -> None:
         """Press keys (`0-9 * # A-D`, `w` waits 0.5 s, `W` 1 s); return when they were played.
 
@@ -176,10 +208,7 @@ class Call:
             SessionClosed: the call has no leg, or it is over.
             UsageError: a character that no key has.
         """
-        if self._leg is None or self._leg.closed:
-            msg = "the call has no open leg to send digits on"
-            raise SessionClosed(msg)
-        await self._leg.send_dtmf(digits)
+        await self._open_leg("send digits on").send_dtmf(digits)
 
     async def wait_ended(self) -> CallEnded:
         """Wait until the call is over; return how it ended."""
@@ -246,6 +275,12 @@ class Call:
     def leg_closed(self, reason: str) -> None:
         """The media path is gone."""
         self._driver.feed(LegLost(reason=reason))
+
+    def _open_leg(self, what_for: str) -> Leg:
+        if self._leg is None or self._leg.closed:
+            msg = f"the call has no open leg to {what_for}"
+            raise SessionClosed(msg)
+        return self._leg
 
     def _obey(self, command: CallCommand) -> None:
         match command:

@@ -24,7 +24,7 @@ class BusyChanged(Record, frozen=True, kw_only=True):
     """A reason not to count silence began or ended.
 
     Attributes:
-        why: `caller_speaking`, `agent_speaking`, `thinking`, `tool`, `on_hold`, `transfer`.
+        why: as `Doing`.
         busy: True when it began.
     """
 

@@ -1,26 +1,31 @@
 """What an agent's session tells its listeners. The same names go over the platform's WebSocket."""
 
 from enum import StrEnum
-from typing import TypeAlias
+
+import msgspec
 
 from hookflash.events.base import Record, named
 
 __all__ = [
     "AgentState",
     "AgentStateChanged",
+    "AgentSwitched",
     "DtmfReceived",
     "ErrorOccurred",
     "FalseInterruption",
+    "HoldChanged",
     "LineSilent",
+    "PipelineChanged",
     "SessionClosedEvent",
-    "SessionEvent",
     "SessionRecord",
     "SessionStarted",
     "SpeechInterrupted",
     "ToolFinished",
+    "ToolMeasure",
     "ToolStarted",
     "TurnCompleted",
     "TurnMetrics",
+    "TurnOutcome",
     "UserState",
     "UserStateChanged",
     "UserTranscription",
@@ -38,6 +43,8 @@ class AgentState(StrEnum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     TOOL_RUNNING = "tool_running"
+    ON_HOLD = "on_hold"
+    TRANSFERRING = "transferring"
     CLOSING = "closing"
 
 
@@ -47,6 +54,7 @@ class UserState(StrEnum):
     IDLE = "idle"
     SPEAKING = "speaking"
     LISTENING = "listening"
+    AWAY = "away"
 
 
 class SessionRecord(Record, frozen=True, kw_only=True):
@@ -80,6 +88,38 @@ class SessionClosedEvent(SessionRecord, frozen=True, kw_only=True):
     reason: str
 
 
+@named("agent.switched")
+class AgentSwitched(SessionRecord, frozen=True, kw_only=True):
+    """Another agent has the line; its `on_enter` runs next.
+
+    Attributes:
+        old: class of the agent that had it.
+        new: class of the one that has it now.
+    """
+
+    old: str
+    new: str
+
+
+@named("call.hold_changed")
+class HoldChanged(SessionRecord, frozen=True, kw_only=True):
+    """The caller was put on hold, or taken off it."""
+
+    on_hold: bool
+
+
+@named("pipeline.changed")
+class PipelineChanged(SessionRecord, frozen=True, kw_only=True):
+    """Parts of the pipeline, or how they are used, were changed in mid-call.
+
+    Attributes:
+        what: names of what was changed: `stt`, `llm`, `tts`, `vad`, `instructions`, `voice`,
+            `language`.
+    """
+
+    what: tuple[str, ...]
+
+
 @named("agent.state_changed")
 class AgentStateChanged(SessionRecord, frozen=True, kw_only=True):
     """The agent is at something else now."""
@@ -111,27 +151,91 @@ class TurnCompleted(SessionRecord, frozen=True, kw_only=True):
     Attributes:
         text: its words.
         reason: as `TurnEndReason`, or `keypad`.
+        speech_ended: when the caller stopped speaking, in seconds as `at`; None if they keyed.
     """
 
     text: str
     reason: str
+    speech_ended: float | None = None
+
+
+class TurnOutcome(StrEnum):
+    """What became of the answer to a turn."""
+
+    ANSWERED = "answered"
+    """It was heard whole."""
+    INTERRUPTED = "interrupted"
+    """It was cut short, by the caller or by the program."""
+    FAILED = "failed"
+    """The model or the synthesiser failed; the caller heard an apology if there was one."""
+    SILENT = "silent"
+    """Nothing was said: nobody wanted to answer, or nobody could."""
+    ENDED = "ended"
+    """The session was over first."""
+
+
+class ToolMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a tool.
+
+    Attributes:
+        tool: its name.
+        seconds: how long it ran.
+        is_error: whether the model was told that it failed.
+    """
+
+    tool: str
+    seconds: float
+    is_error: bool
 
 
 @named("turn.metrics")
 class TurnMetrics(SessionRecord, frozen=True, kw_only=True):
-    """How long the parts of an answer took, in seconds. None: it did not happen, or not measured.
+    """What the answer to a turn was like, told when nothing more of it will be heard.
+
+    Times are seconds between two measured moments, never sums of other figures. None: it did not
+    happen, or it was not measured. Sums of a session are in `SessionMetrics`.
 
     Attributes:
+        outcome: what became of the answer.
         latency: from the end of the caller's speech to the first sound heard of the answer.
         endpointing: from the end of the caller's speech to the decision that the turn is over.
-        llm_first_text: from that decision to the model's first words.
-        tts_first_audio: from the first sentence to its first audio.
+        stt: from the end of the caller's speech to the recogniser's last final words; 0.0 if they
+            were there already.
+        llm_first_text: from that decision to the model's first words; 0.0 if they were there
+            already.
+        llm_total: how long the model was at work, all requests of the answer together.
+        tts_first_audio: from the first text for the synthesiser to its first audio.
+        playout: from the first sound heard of the answer to the last.
+        barge_in: from the caller's first sound over the agent to the agent's silence, if it was an
+            interruption.
+        interruptions: how often the caller or the program cut the agent short.
+        false_interruptions: how often the agent hushed for nothing.
+        dead_air: seconds in which nobody was heard though an answer was due: from the end of the
+            caller's speech to the last sound of the answer, less what was heard between.
+        talk_over: seconds in which both were heard.
+        input_tokens: what the model read, as far as it says.
+        output_tokens: what the model wrote, as far as it says.
+        characters: what was given to the synthesiser.
+        tools: the calls of tools that ended, in the order in which they did.
     """
 
+    outcome: TurnOutcome = TurnOutcome.ANSWERED
     latency: float | None = None
     endpointing: float | None = None
+    stt: float | None = None
     llm_first_text: float | None = None
+    llm_total: float | None = None
     tts_first_audio: float | None = None
+    playout: float | None = None
+    barge_in: float | None = None
+    interruptions: int = 0
+    false_interruptions: int = 0
+    dead_air: float = 0.0
+    talk_over: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    tools: tuple[ToolMeasure, ...] = ()
 
 
 @named("agent.utterance_began")
@@ -226,23 +330,3 @@ class ErrorOccurred(SessionRecord, frozen=True, kw_only=True):
     reason: str
     message: str
     recoverable: bool
-
-
-SessionEvent: TypeAlias = (
-    SessionStarted
-    | SessionClosedEvent
-    | AgentStateChanged
-    | UserStateChanged
-    | UserTranscription
-    | TurnCompleted
-    | TurnMetrics
-    | UtteranceBegan
-    | UtteranceSpoken
-    | SpeechInterrupted
-    | FalseInterruption
-    | LineSilent
-    | ToolStarted
-    | ToolFinished
-    | DtmfReceived
-    | ErrorOccurred
-)

@@ -65,15 +65,24 @@ class IdleConfig:
         ConfigError: a field is out of its range.
     """
 
-    wake_up: float | None
-    """Seconds of silence before each wake-up, above 0; None never wakes. There is no default:
+    wake_up: float | tuple[float, ...] | None
+    """Seconds of silence before each wake-up, above 0; a tuple gives those of each in turn, and
+    none follows the last until the caller is heard again; None never wakes. There is no default:
     ten seconds is polite to one caller and a nuisance to one who looks for a card."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        if self.wake_up is not None and not 0 < self.wake_up < math.inf:
-            msg = f"wake_up is {self.wake_up}; give seconds above 0, or None for never"
-            raise ConfigError(msg)
+        steps = self.wake_up if isinstance(self.wake_up, tuple) else (self.wake_up,)
+        for seconds in steps:
+            if seconds is not None and not 0 < seconds < math.inf:
+                msg = f"wake_up is {seconds}; give seconds above 0, or None for never"
+                raise ConfigError(msg)
+
+    def seconds(self, count: int) -> float | None:
+        """Return how much silence is borne after so many wake-ups; None: any."""
+        if not isinstance(self.wake_up, tuple):
+            return self.wake_up
+        return self.wake_up[count] if count < len(self.wake_up) else None
 
 
 class IdleMachine:
@@ -126,9 +135,10 @@ class IdleMachine:
 
     def deadline(self) -> float | None:
         """Return when the present silence has lasted too long; None while it is not counted."""
-        if "tick" not in TRANSITIONS[self._state] or self._config.wake_up is None:
+        seconds = self._config.seconds(self._count)
+        if "tick" not in TRANSITIONS[self._state] or seconds is None:
             return None
-        return self._silent_since + self._config.wake_up
+        return self._silent_since + seconds
 
     def _busy_changed(self, event: BusyChanged, now: float) -> None:
         if event.why == _CALLER_SPEAKING:

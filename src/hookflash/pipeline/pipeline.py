@@ -1,8 +1,9 @@
 """Which ears, mind and voice serve a session."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hookflash.pipeline.hooks import Hooks
 from hookflash.providers.base import LLM, STT, TTS, VAD, Provider
 
 __all__ = ["Pipeline"]
@@ -15,12 +16,21 @@ class Pipeline:
     One pipeline may serve any number of sessions. What is None is simply absent: without `stt`
     the agent hears only keys, without `vad` turns end by what the recogniser says, without `llm`
     it says only what the program says, without `tts` only ready-made audio.
+
+    Attributes:
+        stt: ears.
+        llm: mind.
+        tts: voice.
+        vad: notices speech and silence.
+        hooks: functions that see, and may change, what goes through:
+            `@pipeline.hooks.on("llm.request")`.
     """
 
     stt: STT | None = None
     llm: LLM | None = None
     tts: TTS | None = None
     vad: VAD | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
     @classmethod
     def local(

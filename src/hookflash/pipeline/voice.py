@@ -1,20 +1,24 @@
 """The speaking half of a session: words in as they are thought, speech out, words heard back."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from hookflash.audio.frames import duration_ms
-from hookflash.errors import HookflashError, LinkTimeout, UsageError
+from hookflash.errors import HookflashError, LinkTimeout, ProviderError, UsageError
 from hookflash.legs.base import Leg, Played, Playout
 from hookflash.pipeline.heard import HeardText
+from hookflash.pipeline.hooks import TTS_AUDIO, TTS_WORDS, RunningHooks
 from hookflash.pipeline.sentences import SentenceSplitter
 from hookflash.providers.base import TTS
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["Speaking", "Spoken", "Voice"]
+
+_log = logging.getLogger("hookflash.pipeline")
 
 # How much synthesised speech may wait to be played: enough for any network, little to throw away.
 _AHEAD_MS = 8_000.0
@@ -46,7 +50,7 @@ class Speaking:
         owner: TaskOwner,
         *,
         on_begin: Callable[[], None] | None,
-        audio: bytes | None = None,
+        audio: bytes | AsyncIterable[bytes] | None = None,
     ) -> None:
         """Queue it on the voice's leg."""
         self._voice = voice
@@ -111,7 +115,7 @@ class Speaking:
         if self.begun or not self._playout.done:
             on_begin()
 
-    async def _synthesise(self, audio: bytes | None) -> None:
+    async def _synthesise(self, audio: bytes | AsyncIterable[bytes] | None) -> None:
         try:
             if audio is not None:
                 await self._use(audio)
@@ -121,14 +125,27 @@ class Speaking:
                 await self._say(piece)
         except HookflashError as exc:
             self._error = exc
+        except Exception as exc:  # noqa: BLE001  # a provider's bug: the caller must hear something
+            _log.error("the synthesiser's provider raised", exc_info=exc)
+            self._error = ProviderError(f"{type(exc).__name__} in the synthesiser's provider")
+            self._error.__cause__ = exc
         finally:
             self._playout.close()
 
-    async def _use(self, audio: bytes) -> None:
+    async def _use(self, audio: bytes | AsyncIterable[bytes]) -> None:
+        """Play ready-made audio; the words pushed are what it says."""
         while (piece := await self._pieces.get()) is not None:
             self._text = self._text or piece
-        self._heard.add(self.said, duration_ms(audio, self._voice.leg.sample_rate))
-        self._playout.write(audio)
+        rate = self._voice.leg.sample_rate
+        self._heard.add(self.said, complete=False)
+        async for pcm in _in_parts(audio):
+            await self._room()
+            self._heard.extend(duration_ms(pcm, rate))
+            self._write(pcm)
+        self._heard.extend(0, complete=True)
+
+    def _write(self, pcm: bytes) -> None:
+        self._playout.write(self._voice.hooks.plain(TTS_AUDIO, pcm))
 
     async def _room(self) -> None:
         """Wait while enough is synthesised ahead of what was heard."""
@@ -145,7 +162,8 @@ class Speaking:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._heard.add(piece, complete=False)
-        async with aclosing(tts.speak(piece, rate)) as chunks:
+        words = await self._voice.hooks.run(TTS_WORDS, piece)
+        async with aclosing(tts.speak(words, rate)) as chunks:
             while True:
                 try:
                     async with asyncio.timeout(within):
@@ -158,38 +176,43 @@ class Speaking:
                 if self.first_audio_after is None:
                     self.first_audio_after = loop.time() - began
                 self._heard.extend(duration_ms(chunk.pcm, rate), chunk.words)
-                self._playout.write(chunk.pcm)
+                self._write(chunk.pcm)
         self._heard.extend(0, complete=True)
 
 
 class Voice:
     """Speaks on one leg with one synthesiser."""
 
-    def __init__(self, leg: Leg, tts: TTS | None, *, first_audio_within: float) -> None:
-        """Know both.
+    def __init__(
+        self, leg: Leg, tts: TTS | None, *, first_audio_within: float, hooks: RunningHooks
+    ) -> None:
+        """Know everybody.
 
         Args:
             leg: who shall hear it.
             tts: prepared; None speaks ready-made audio only.
             first_audio_within: seconds within which each sentence's next audio must come.
+            hooks: see words before they are synthesised, and the audio.
         """
         self.leg = leg
         self.tts = tts
         self.first_audio_within = first_audio_within
+        self.hooks = hooks
 
     def begin(
         self,
         owner: TaskOwner,
         *,
         on_begin: Callable[[], None] | None = None,
-        audio: bytes | None = None,
+        audio: bytes | AsyncIterable[bytes] | None = None,
     ) -> Speaking:
         """Begin an utterance behind those queued on the leg; `push` its words, then `finish`.
 
         Args:
             owner: whose tasks do the work.
             on_begin: called when the party begins to hear it.
-            audio: ready-made PCM16 at the leg's sample rate, instead of synthesis.
+            audio: ready-made PCM16 at the leg's sample rate, instead of synthesis, whole or as
+                it comes.
 
         Raises:
             LegClosed: the leg is over.
@@ -218,6 +241,14 @@ class Voice:
                     parts.append(chunk.pcm)
             rendered[text, rate] = b"".join(parts)
         return rendered[text, rate]
+
+
+async def _in_parts(audio: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    if isinstance(audio, bytes):
+        yield audio
+        return
+    async for pcm in audio:
+        yield pcm
 
 
 # What was rendered once serves all later calls; it goes when its synthesiser goes.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from hookflash.errors import UsageError
 from hookflash.events.turn import ExpectationSet
 from hookflash.providers.chat import ChatContext, ToolCall, ToolSchema
 
@@ -25,6 +26,7 @@ __all__ = [
     "Hearing",
     "LlmChunk",
     "Provider",
+    "ProviderSwitch",
     "SpeechChunk",
     "TextDelta",
     "ToolCallReady",
@@ -35,6 +37,24 @@ __all__ = [
     "VoiceVerdict",
     "WordTime",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSwitch:
+    """From now on another provider is asked.
+
+    Attributes:
+        stage: `stt`, `llm` or `tts`.
+        old: the name of the one that was asked until now.
+        new: the name of the one that is asked from now on.
+        reason: why the old one is not asked any more, as `HookflashError.reason`, or `slow`; or
+            `recovered`, if the new one works again.
+    """
+
+    stage: str
+    old: str
+    new: str
+    reason: str
 
 
 class Provider(ABC):  # noqa: B024  # what is abstract is added by each kind
@@ -53,6 +73,13 @@ class Provider(ABC):  # noqa: B024  # what is abstract is added by each kind
 
     async def aclose(self) -> None:  # noqa: B027  # nor to free
         """Free everything. Idempotent; `prepare` may follow again."""
+
+    def on_switch(self, listener: Callable[[ProviderSwitch], None]) -> Callable[[], None]:
+        """Be told when another provider takes over; only those that fall back ever tell.
+
+        The listener is called on the loop's thread and must not block. Returns what ends it.
+        """
+        return lambda: None
 
     async def __aenter__(self) -> Self:
         await self.prepare()
@@ -125,6 +152,15 @@ class Hearing(ABC):
 
 class STT(Provider):
     """A recogniser."""
+
+    def variant(self, *, language: str) -> "STT":
+        """Return the same recogniser for another language (BCP 47); this one is not changed.
+
+        Raises:
+            UsageError: it does not know that language.
+        """
+        msg = f"{self.name or type(self).__name__} has no choice of languages"
+        raise UsageError(msg)
 
     @abstractmethod
     def listen(self, sample_rate: int) -> Hearing:
@@ -275,6 +311,28 @@ class SpeechChunk:
 
 class TTS(Provider):
     """A synthesiser."""
+
+    @property
+    def identity(self) -> str:
+        """What tells its sound from others': vendor, model, voice, language, speed and the like.
+
+        Two synthesisers with the same identity sound the same, today and tomorrow, so that what
+        one spoke may be kept for the other. By default nothing sounds like this very object.
+        """
+        return f"{self.name}@{id(self):x}"
+
+    def variant(self, *, voice: str | None = None, language: str | None = None) -> "TTS":
+        """Return the same synthesiser with another voice or language; this one is not changed.
+
+        Args:
+            voice: as the vendor names it.
+            language: BCP 47, such as `de`.
+
+        Raises:
+            UsageError: it does not have that.
+        """
+        msg = f"{self.name or type(self).__name__} has no choice of voices or languages"
+        raise UsageError(msg)
 
     @abstractmethod
     def speak(self, text: str, sample_rate: int) -> AsyncGenerator[SpeechChunk, None]:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from hookflash.errors import UsageError
 
 __all__ = [
+    "AgentHandoff",
     "ChatContext",
     "ChatItem",
     "ChatMessage",
@@ -76,6 +77,19 @@ class ToolOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentHandoff:
+    """Another agent took over. It stands in the history; models are not shown it.
+
+    Attributes:
+        old: class of the agent that had the call.
+        new: class of the one that has it from here on.
+    """
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSchema:
     """What the model is told about a tool.
 
@@ -93,7 +107,7 @@ class ToolSchema:
     phrases: tuple[str, ...] = ()
 
 
-ChatItem: TypeAlias = ChatMessage | ToolCall | ToolOutput
+ChatItem: TypeAlias = ChatMessage | ToolCall | ToolOutput | AgentHandoff
 
 
 class ChatContext:

@@ -93,6 +93,27 @@ class EspeakTTS(TTS):
         self._engine: Engine = engine
         self._helper: _Helper | _System | None = None
 
+    @property
+    def identity(self) -> str:
+        """Voice, speed, pitch, and which library speaks."""
+        return f"espeak/{self._engine}/{self._voice}/{self._words_per_minute}/{self._pitch}"
+
+    def variant(self, *, voice: str | None = None, language: str | None = None) -> "EspeakTTS":
+        """Return the same with another voice; a language alone keeps the variant (`+f3`).
+
+        Raises:
+            UsageError: that is no name of a voice.
+        """
+        if voice is None and language is not None:
+            variant = self._voice.partition("+")[2]
+            voice = f"{language.lower()}+{variant}" if variant else language.lower()
+        return EspeakTTS(
+            voice or self._voice,
+            words_per_minute=self._words_per_minute,
+            pitch=self._pitch,
+            engine=self._engine,
+        )
+
     async def prepare(self) -> None:
         """Start the helper.
 

@@ -243,7 +243,7 @@ class _Mind:
         for item in reversed(self._context.items):
             if isinstance(item, ToolOutput):
                 outputs.insert(0, item)
-            elif isinstance(item, ToolCall) or item.role is not ChatRole.ASSISTANT:
+            elif not isinstance(item, ChatMessage) or item.role is not ChatRole.ASSISTANT:
                 break
         good = [output for output in outputs if not output.is_error]
         said = [_sentence(_speakable(output.output)) for output in good]

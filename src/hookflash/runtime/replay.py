@@ -13,6 +13,8 @@ from hookflash.machines.call import CallConfig, CallMachine
 from hookflash.machines.digits import DigitsConfig, DigitsMachine
 from hookflash.machines.idle import IdleConfig, IdleMachine
 from hookflash.machines.playout import PlayoutConfig, PlayoutMachine
+from hookflash.machines.status import StatusConfig, StatusMachine
+from hookflash.machines.time_limit import TimeLimitConfig, TimeLimitMachine
 from hookflash.machines.turn import TurnConfig, TurnMachine
 from hookflash.runtime.tape import read_tape
 from hookflash.sansio import Machine
@@ -63,6 +65,8 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], AnyMachine]] = {
     "CallMachine": _call,
     "DigitsMachine": lambda config: DigitsMachine(msgspec.convert(config, DigitsConfig)),
     "IdleMachine": lambda config: IdleMachine(msgspec.convert(config, IdleConfig)),
+    "StatusMachine": lambda config: StatusMachine(msgspec.convert(config, StatusConfig)),
+    "TimeLimitMachine": lambda config: TimeLimitMachine(msgspec.convert(config, TimeLimitConfig)),
     "PlayoutMachine": lambda config: PlayoutMachine(msgspec.convert(config, PlayoutConfig)),
     "TurnMachine": lambda config: TurnMachine(msgspec.convert(config, TurnConfig)),
 }

@@ -28,7 +28,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from hookflash.calls.call import Call
+from hookflash.calls.call import Call, current_call
 from hookflash.calls.recording import Recorder
 from hookflash.carriers.base import Answer, Carrier, Webhook
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
@@ -346,6 +346,7 @@ class App:
                 if handler is None:
                     _log.error("no on_call function; the call is rejected")
                     return
+                current_call.set(call)
                 await handler(call)
             except Exception:  # noqa: BLE001  # the user's program: no caller is left in silence
                 _log.exception("on_call raised; the call is ended")

@@ -267,6 +267,8 @@ class ScriptedTTS(TTS):
 
     Attributes:
         spoken: the texts it was given.
+        voice: what `variant` was asked for.
+        language: as `voice`.
     """
 
     name = "scripted"
@@ -288,7 +290,21 @@ class ScriptedTTS(TTS):
         self.ms_per_word = ms_per_word
         self.delay = delay
         self.spoken: list[str] = []
+        self.voice = "hum"
+        self.language = "en"
         self._fails = list(fails)
+
+    @property
+    def identity(self) -> str:
+        """Its pace; it has no voice."""
+        return f"scripted/{self.ms_per_word}/{self.voice}/{self.language}"
+
+    def variant(self, *, voice: str | None = None, language: str | None = None) -> "ScriptedTTS":
+        """Return one that hums alike and remembers what it is asked to be."""
+        other = ScriptedTTS(ms_per_word=self.ms_per_word, delay=self.delay)
+        other.voice = voice or self.voice
+        other.language = language or self.language
+        return other
 
     async def speak(self, text: str, sample_rate: int) -> AsyncGenerator[SpeechChunk, None]:
         """Hum 440 Hz at -20 dBFS, word by word."""

@@ -1,0 +1,46 @@
+"""Runs what the program gave a session to run: hooks, callbacks. Its failure is an event."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from hookflash.agent.emitter import Emitter
+from hookflash.agent.tools import StopResponse
+
+__all__ = ["Guard"]
+
+_log = logging.getLogger("hookflash.agent")
+
+
+class Guard:
+    """Stands between a program's coroutines and the session."""
+
+    def __init__(self, emitter: Emitter) -> None:
+        """`emitter` is told of failures."""
+        self._emitter = emitter
+
+    async def run(self, work: Awaitable[None], *, within: float | None = None) -> bool:
+        """Await the program's coroutine, at most so many seconds.
+
+        Returns:
+            False if it raised `StopResponse`, or was cancelled by itself.
+        """
+        running = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait([running], timeout=within)
+        finally:
+            if not running.done():
+                running.cancel()
+                await asyncio.wait([running])
+        if running.cancelled():
+            return False
+        error = running.exception()
+        if error is None or isinstance(error, StopResponse):
+            return error is None
+        self.failed("hook", error)
+        return True
+
+    def failed(self, what: str, error: BaseException) -> None:
+        """Something of the program's raised; `what` names it in the event's message."""
+        _log.error("%s raised", what, exc_info=error)
+        self._emitter.tell_error("hook", "hook_failed", f"{what}: {type(error).__name__}")
