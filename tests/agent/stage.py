@@ -8,7 +8,7 @@ from typing import Any
 from hookflash.agent import Agent, AgentSession, SessionOptions
 from hookflash.events import Record
 from hookflash.pipeline import Pipeline
-from hookflash.providers.chat import ChatItem, ChatMessage, ToolCall, ToolOutput
+from hookflash.providers.chat import AgentHandoff, ChatItem, ChatMessage, ToolCall, ToolOutput
 from hookflash.runtime.tape import Tape
 from hookflash.testing import MemoryLeg, ScriptedLLM, ScriptedSTT, ScriptedTTS, ScriptedVAD
 from hookflash.testing.scripted import Step
@@ -31,6 +31,7 @@ class Stage:
         options: SessionOptions | None = None,
         tape: Tape | None = None,
         userdata: Any = None,
+        **session: Any,
     ) -> None:
         self.leg = MemoryLeg(tape=tape)
         self.stt = ScriptedSTT()
@@ -44,6 +45,7 @@ class Stage:
             wake_up=wake_up,
             options=options or SessionOptions(apology=APOLOGY, not_understood="Pardon?"),
             userdata=userdata,
+            **session,
         )
         self.events: list[Record] = []
         self.session.on("*", self.events.append)
@@ -82,6 +84,8 @@ def short(item: ChatItem) -> str:
             return f"call {item.tool}({item.arguments})"
         case ToolOutput():
             return f"{'error' if item.is_error else 'output'} {item.tool}: {item.output}"
+        case AgentHandoff():
+            return f"hand-off {item.old} to {item.new}"
 
 
 @asynccontextmanager

@@ -245,3 +245,16 @@ def test_each_move_in_the_table_can_be_made() -> None:
         for name, afters in row.items()
         for after in afters
     }
+
+
+def test_steps_have_their_own_silences_and_none_follows_the_last() -> None:
+    machine = IdleMachine(IdleConfig(wake_up=(8.0, 5.0)))
+    machine.receive(Activity(), 0.0)
+    assert machine.tick(8.0) == [WakeUp(count=1)]
+    assert machine.deadline() == 13.0
+    assert machine.tick(13.0) == [WakeUp(count=2)]
+    assert machine.deadline() is None
+    machine.receive(Activity(), 20.0)
+    assert machine.deadline() == 28.0
+    with pytest.raises(ConfigError, match=r"wake_up is -1"):
+        IdleConfig(wake_up=(8.0, -1.0))
