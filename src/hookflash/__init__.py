@@ -10,16 +10,22 @@ import logging
 from hookflash.agent import (
     Agent,
     AgentSession,
+    BackgroundAudioHandlerConfig,
+    HoldMusic,
     RunContext,
     SessionOptions,
+    SpeechMode,
     StopResponse,
     ToolError,
     UtteranceHandle,
+    VoiceMailDetector,
+    WakeUpStep,
     function_tool,
+    wake_up_ladder,
 )
 from hookflash.calls import Call, CallNotAnswered
 from hookflash.errors import HookflashError
-from hookflash.pipeline import Pipeline
+from hookflash.pipeline import Pipeline, Sound
 from hookflash.server import App, Settings
 
 # A library says nothing unless its user wants to hear it; programs call `runtime.log.set_up`.
@@ -31,16 +37,23 @@ __all__ = [
     "Agent",
     "AgentSession",
     "App",
+    "BackgroundAudioHandlerConfig",
     "Call",
     "CallNotAnswered",
+    "HoldMusic",
     "HookflashError",
     "Pipeline",
     "RunContext",
     "SessionOptions",
     "Settings",
+    "Sound",
+    "SpeechMode",
     "StopResponse",
     "ToolError",
     "UtteranceHandle",
+    "VoiceMailDetector",
+    "WakeUpStep",
     "__version__",
     "function_tool",
+    "wake_up_ladder",
 ]

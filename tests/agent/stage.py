@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hookflash.agent import Agent, AgentSession, SessionOptions
+from hookflash.agent import Agent, AgentSession, SessionOptions, WakeUpStep
 from hookflash.events import Record
 from hookflash.pipeline import Pipeline
 from hookflash.providers.chat import AgentHandoff, ChatItem, ChatMessage, ToolCall, ToolOutput
+from hookflash.providers.base import TurnDetector
 from hookflash.runtime.tape import Tape
 from hookflash.testing import MemoryLeg, ScriptedLLM, ScriptedSTT, ScriptedTTS, ScriptedVAD
 from hookflash.testing.scripted import Step
@@ -27,7 +28,8 @@ class Stage:
         script: Script = (),
         *,
         tts: ScriptedTTS | None = None,
-        wake_up: float | None = None,
+        turn_detector: TurnDetector | None = None,
+        wake_up: float | Sequence[WakeUpStep] | None = None,
         options: SessionOptions | None = None,
         tape: Tape | None = None,
         userdata: Any = None,
@@ -38,7 +40,9 @@ class Stage:
         self.vad = ScriptedVAD()
         self.llm = ScriptedLLM(script)
         self.tts = tts or ScriptedTTS()
-        self.pipeline = Pipeline(stt=self.stt, llm=self.llm, tts=self.tts, vad=self.vad)
+        self.pipeline = Pipeline(
+            stt=self.stt, llm=self.llm, tts=self.tts, vad=self.vad, turn_detector=turn_detector
+        )
         self.session: AgentSession[Any] = AgentSession(
             agent,
             self.pipeline,

@@ -36,6 +36,7 @@ from hookflash.events.turn import (
     TurnCommand,
     TurnEndReason,
     TurnEvent,
+    TurnJudged,
 )
 from hookflash.machines.turn import TRANSITIONS, TurnConfig, TurnMachine, TurnState
 from hookflash.sansio import Machine
@@ -1159,6 +1160,32 @@ def test_settings_that_cannot_work_are_refused(config: dict[str, float], message
     assert str(refused.value) == message
 
 
+@pytest.mark.parametrize(("likely", "at"), [(1.0, 1.3), (0.5, 1.9), (0.0, 2.5)])
+def test_a_verdict_on_the_words_sets_the_wait(likely: float, at: float) -> None:
+    machine = TurnMachine()
+    machine.receive(SpeechStarted(), 0.0)
+    machine.receive(TranscriptFinal(text="I want a table"), 0.9)
+    machine.receive(SpeechStopped(), 1.0)
+    machine.receive(TurnJudged(text="I want a table", completeness=likely), 1.1)
+    assert machine.deadline() == pytest.approx(at)
+
+
+def test_a_verdict_on_other_words_or_on_a_whole_answer_changes_nothing() -> None:
+    machine = TurnMachine()
+    machine.receive(YES_NO, 0.0)
+    machine.receive(SpeechStarted(), 0.0)
+    machine.receive(TranscriptFinal(text="yes"), 0.9)
+    machine.receive(SpeechStopped(), 1.0)
+    machine.receive(TurnJudged(text="yes", completeness=0.0), 1.0)
+    assert machine.deadline() == 1.3
+    other = TurnMachine()
+    other.receive(SpeechStarted(), 0.0)
+    other.receive(TranscriptFinal(text="I want a table"), 0.9)
+    other.receive(SpeechStopped(), 1.0)
+    other.receive(TurnJudged(text="I want", completeness=0.0), 1.0)
+    assert other.deadline() == 1.5
+
+
 def test_at_least_one_word_must_interrupt() -> None:
     with pytest.raises(ConfigError) as refused:
         TurnConfig(min_words=0)
@@ -1225,7 +1252,7 @@ def steps_taken(digits_interrupt: bool) -> set[Step]:
         *(SpeechStarted(), SpeechStopped(), KEY, LEFT, YES_NO, THINKING, THOUGHT),
         *(TranscriptPartial(text=text) for text in ("", "yeah", "two please", "stop")),
         *(TranscriptFinal(text=text) for text in ("", "yeah", "two please", "stop")),
-        *(AGENT, AGENT_DEAF, AGENT_DONE),
+        *(AGENT, AGENT_DEAF, AGENT_DONE, TurnJudged(text="two please", completeness=0.2)),
     )
     first = Watched(TurnConfig(digits_interrupt=digits_interrupt, max_turn=5.0))
     reached = {first.situation()}

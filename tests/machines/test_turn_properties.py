@@ -33,6 +33,7 @@ from hookflash.events.turn import (
     TurnCommand,
     TurnEndReason,
     TurnEvent,
+    TurnJudged,
 )
 from hookflash.machines.turn import TurnConfig, TurnMachine, TurnState
 
@@ -70,6 +71,7 @@ EVENTS: st.SearchStrategy[TurnEvent] = st.one_of(
         length=st.none() | st.integers(0, 3),
         words=st.just(("table",)),
     ),
+    st.builds(TurnJudged, text=texts(FINAL_WORDS), completeness=st.floats(0.0, 1.0)),
 )
 PAUSES = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 1.5]) | st.floats(0.0, 70.0)
 SCRIPTS = st.lists(
@@ -167,7 +169,7 @@ class Witness:
                 self.thinking = event.active
             case CallerLeft():
                 self.left = True
-            case TranscriptPartial() | DigitReceived() | ExpectationSet():
+            case TranscriptPartial() | DigitReceived() | ExpectationSet() | TurnJudged():
                 pass
             case _:
                 assert_never(event)

@@ -28,6 +28,7 @@ __all__ = [
     "TurnCommand",
     "TurnEndReason",
     "TurnEvent",
+    "TurnJudged",
 ]
 
 
@@ -156,6 +157,19 @@ class ExpectationSet(Record, frozen=True, kw_only=True):
     words: tuple[str, ...] = ()
 
 
+@named("turn.judged")
+class TurnJudged(Record, frozen=True, kw_only=True):
+    """A turn detector has judged how complete the caller's words are.
+
+    Attributes:
+        text: all words of the turn that it judged.
+        completeness: how likely they are a whole turn, 0.0 to 1.0.
+    """
+
+    text: str
+    completeness: float
+
+
 @named("turn.caller_left")
 class CallerLeft(Record, frozen=True, kw_only=True):
     """The leg is gone; no more will come."""
@@ -235,6 +249,7 @@ TurnEvent: TypeAlias = (
     | AgentSpeechEnded
     | AgentThinking
     | ExpectationSet
+    | TurnJudged
     | CallerLeft
 )
 TurnCommand: TypeAlias = (

@@ -48,6 +48,7 @@ from hookflash.events.turn import (
     TurnCommand,
     TurnEndReason,
     TurnEvent,
+    TurnJudged,
 )
 from hookflash.machines.endpointing import (
     ENGLISH,
@@ -108,6 +109,7 @@ TRANSITIONS: Mapping[TurnState, Mapping[str, tuple[TurnState, ...]]] = {
         DigitReceived.name: (_S.CALLER,),
         AgentSpeechStarted.name: (_S.OVERLAP,),
         AgentThinking.name: (_S.CALLER,),
+        TurnJudged.name: (_S.CALLER,),
         ExpectationSet.name: (_S.CALLER,),
         CallerLeft.name: (_S.LEFT,),
         "tick": (_S.CALLER,),
@@ -119,6 +121,7 @@ TRANSITIONS: Mapping[TurnState, Mapping[str, tuple[TurnState, ...]]] = {
         DigitReceived.name: (_S.WAITING, _S.QUIET),
         AgentSpeechStarted.name: (_S.HELD, _S.AGENT),
         AgentThinking.name: (_S.WAITING,),
+        TurnJudged.name: (_S.WAITING,),
         ExpectationSet.name: (_S.WAITING,),
         CallerLeft.name: (_S.LEFT,),
         "tick": (_S.QUIET,),
@@ -142,6 +145,7 @@ TRANSITIONS: Mapping[TurnState, Mapping[str, tuple[TurnState, ...]]] = {
         AgentSpeechStarted.name: (_S.OVERLAP,),
         AgentSpeechEnded.name: (_S.CALLER,),
         AgentThinking.name: (_S.OVERLAP,),
+        TurnJudged.name: (_S.OVERLAP,),
         ExpectationSet.name: (_S.OVERLAP,),
         CallerLeft.name: (_S.LEFT,),
         "tick": (_S.PAUSED, _S.CALLER),
@@ -154,6 +158,7 @@ TRANSITIONS: Mapping[TurnState, Mapping[str, tuple[TurnState, ...]]] = {
         AgentSpeechStarted.name: (_S.HELD,),
         AgentSpeechEnded.name: (_S.WAITING,),
         AgentThinking.name: (_S.HELD,),
+        TurnJudged.name: (_S.HELD,),
         ExpectationSet.name: (_S.HELD,),
         CallerLeft.name: (_S.LEFT,),
         "tick": (_S.HELD, _S.AGENT),
@@ -166,6 +171,7 @@ TRANSITIONS: Mapping[TurnState, Mapping[str, tuple[TurnState, ...]]] = {
         AgentSpeechStarted.name: (_S.PAUSED, _S.OVERLAP),
         AgentSpeechEnded.name: (_S.CALLER,),
         AgentThinking.name: (_S.PAUSED,),
+        TurnJudged.name: (_S.PAUSED,),
         ExpectationSet.name: (_S.PAUSED,),
         CallerLeft.name: (_S.LEFT,),
         "tick": (_S.CALLER, _S.OVERLAP),
@@ -178,6 +184,7 @@ TRANSITIONS: Mapping[TurnState, Mapping[str, tuple[TurnState, ...]]] = {
         AgentSpeechStarted.name: (_S.DOUBT, _S.HELD),
         AgentSpeechEnded.name: (_S.WAITING,),
         AgentThinking.name: (_S.DOUBT,),
+        TurnJudged.name: (_S.DOUBT,),
         ExpectationSet.name: (_S.DOUBT,),
         CallerLeft.name: (_S.LEFT,),
         "tick": (_S.HELD,),
@@ -287,6 +294,7 @@ class _Turn:
     flushed: bool = False  # the last call before `max_turn` was made
     voiced: float = 0.0  # the longest run of speech that the agent did not talk over
     hushed_at: float = 0.0  # when the agent was last paused
+    judged: TurnJudged | None = None  # how complete a turn detector took some words to be
 
     @property
     def text(self) -> str:
@@ -370,6 +378,9 @@ class TurnMachine:
                     after = self._state
                 case ExpectationSet():
                     self._expected = event
+                    after = self._state
+                case TurnJudged():
+                    self._turn.judged = event
                     after = self._state
                 case CallerLeft():
                     after = self._caller_left(now)
@@ -585,7 +596,11 @@ class TurnMachine:
             Completeness.PLAIN: config.min_delay,
             Completeness.OPEN: config.max_delay,
         }
-        return turn.silent_since + delays[self._completeness()]
+        rule, judged = self._completeness(), turn.judged
+        if judged is not None and judged.text == turn.text and rule is not Completeness.COMPLETE:
+            spread = config.max_delay - config.complete_delay
+            return turn.silent_since + config.complete_delay + spread * (1 - judged.completeness)
+        return turn.silent_since + delays[rule]
 
     def _duration_interrupts(self) -> float:
         """Return when the speech that paused the agent interrupts it by its length alone."""
