@@ -4,6 +4,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hookflash.runtime import clock
 
 
@@ -124,3 +126,12 @@ def test_real_time_is_the_loops_clock() -> None:
             return clock.now() > before, clock.is_virtual()
 
     assert clock.run(main()) == (True, False)
+
+
+def test_a_program_that_would_run_for_ever_on_virtual_time_is_ended() -> None:
+    async def ticks() -> None:
+        while True:
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(TimeoutError):
+        clock.run(ticks(), virtual=True, longest=60.0)

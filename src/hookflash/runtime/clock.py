@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-__all__ = ["VirtualLoop", "is_virtual", "now", "outside", "run", "sleep_until", "wall"]
+__all__ = ["VirtualLoop", "in_step", "is_virtual", "now", "outside", "run", "sleep_until", "wall"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,23 @@ def outside() -> Generator[None]:
         loop.outstanding -= 1
 
 
+@contextmanager
+def in_step() -> Generator[None]:
+    """Let virtual time keep step with real time meanwhile. No effect in real time.
+
+    For a foreign process that may never answer: other than with `outside`, timeouts come to pass.
+    """
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        yield
+        return
+    loop.in_step += 1
+    try:
+        yield
+    finally:
+        loop.in_step -= 1
+
+
 # Python's `time.sleep(0)` is a system call that sleeps, a hundred times as slow.
 _yield_processor: Callable[[], None] = getattr(os, "sched_yield", lambda: time.sleep(0))
 
@@ -92,6 +109,11 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is None:
             # Nothing scheduled: only a signal or a foreign socket can wake us.
             return super().select(self._POLL)
+        if loop.in_step:
+            began = time.monotonic()
+            ready = super().select(timeout)
+            loop.jump(min(timeout, time.monotonic() - began) if ready else timeout)
+            return ready
         loop.jump(timeout)
         return []
 
@@ -105,6 +127,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual_now = 0.0
         self.outstanding = 0
         """How many pieces of work outside this thread owe us an answer."""
+        self.in_step = 0
+        """How many want time to pass as it really does."""
         super().__init__(selector)
         selector.loop = self
 
@@ -137,8 +161,28 @@ def _real_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def run(main: Coroutine[Any, Any, T], *, virtual: bool = False) -> T:
-    """Run a program to its end, on real time (uvloop where there is one) or on virtual time."""
-    factory = VirtualLoop if virtual else _real_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+def run(
+    main: Coroutine[Any, Any, T], *, virtual: bool = False, longest: float = 7200.0
+) -> T:
+    """Run a program to its end, on real time (uvloop where there is one) or on virtual time.
+
+    Args:
+        main: the program.
+        virtual: on virtual time.
+        longest: virtual seconds after which a program that has not ended is taken to wait for
+            ever. On real time it would stand still; on virtual time music on hold, say, keeps
+            the clock running as fast as the processor can.
+
+    Raises:
+        TimeoutError: it took longer, on virtual time.
+    """
+    if not virtual:
+        with asyncio.Runner(loop_factory=_real_loop) as runner:
+            return runner.run(main)
+
+    async def bounded() -> T:
+        async with asyncio.timeout(longest):
+            return await main
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(bounded())
