@@ -14,15 +14,15 @@ class OtherEnd:
     def __init__(self, leg: LoopbackLeg) -> None:
         self._leg = leg
         self._received: list[tuple[float, bytes]] = []
-        leg.listen(self)
+        leg.tap(self)
 
-    def audio_received(self, pcm: bytes, at: float) -> None:
+    def tap_in(self, pcm: bytes, at: float) -> None:
         self._received.append((at, pcm))
 
-    def digit_received(self, digit: str, at: float) -> None:
+    def tap_out(self, pcm: bytes, at: float) -> None:
         pass
 
-    def leg_closed(self, reason: str) -> None:
+    def tap_cut(self, at: float) -> None:
         pass
 
     def received(self) -> list[tuple[float, bytes]]:

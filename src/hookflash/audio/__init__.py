@@ -1,4 +1,4 @@
-"""What sound is: frames, G.711, sample rates, levels, tones, keys, WAV files, recordings.
+"""What sound is: frames, G.711, rates, levels, tones, sounds, keys, WAV files, recordings.
 
 Sound is PCM: signed 16-bit little-endian samples, mono, in `bytes`. Telephones use 8,000 Hz, and
 20 ms make a frame. Everything here is pure computation but the reading and writing of WAV files.
@@ -10,11 +10,13 @@ from hookflash.audio.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_enc
 from hookflash.audio.levels import peak_dbfs, rms_dbfs
 from hookflash.audio.mix import mix, scale
 from hookflash.audio.resample import Resampler
+from hookflash.audio.sounds import BUILT_IN_SOUNDS, built_in_sound
 from hookflash.audio.timeline import Timeline
 from hookflash.audio.tones import beep, busy, dtmf_tones, fax_cng, ringback, tone
 from hookflash.audio.wav import Wav, WavWriter, read_wav, split, stereo, write_wav
 
 __all__ = [
+    "BUILT_IN_SOUNDS",
     "FRAME_MS",
     "DtmfDetector",
     "DtmfDigit",
@@ -27,6 +29,7 @@ __all__ = [
     "alaw_decode",
     "alaw_encode",
     "beep",
+    "built_in_sound",
     "busy",
     "dtmf_tones",
     "duration_ms",

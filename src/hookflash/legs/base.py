@@ -2,19 +2,23 @@
 
 In comes audio as 20 ms frames of PCM16, and key presses. Out goes whatever is played: queued
 utterances, one after the other, paced on absolute deadlines by the process's one ticker, a little
-(`Leg.lead`) ahead of real time. `machines.playout` keeps the truth about what was heard; the leg
-drives it. A subclass only spells: how to send a frame, a mark, a clear, and how to close.
+(`Leg.lead`) ahead of real time. Under them lie beds (`LegBed`): background sounds that go on when
+nothing is said, and also when what is said is paused or cut short. `machines.playout` keeps the
+truth about what was heard of the utterances, and beds count for nothing there; the leg drives it.
+A subclass only spells: how to send a frame, a mark, a clear, and how to close.
 """
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from hookflash.audio.frames import FRAME_MS, frame_bytes
+from hookflash.audio.mix import mix
 from hookflash.audio.tones import dtmf_tones
 from hookflash.errors import LegClosed, UsageError
 from hookflash.events.playout import (
@@ -32,13 +36,27 @@ from hookflash.events.playout import (
     UtteranceStarted,
 )
 from hookflash.ids import LegId
+from hookflash.legs.inband_digits import InbandDigits
 from hookflash.machines.playout import PlayoutConfig, PlayoutMachine
 from hookflash.runtime.chance import new_id
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.ticker import TICK, Ticker, TickerEntry
 
-__all__ = ["Frame", "Leg", "LegCapabilities", "LegListener", "LegTap", "Played", "Playout"]
+__all__ = [
+    "DigitsBy",
+    "Frame",
+    "Leg",
+    "LegBed",
+    "LegCapabilities",
+    "LegListener",
+    "LegTap",
+    "Played",
+    "Playout",
+]
+
+DigitsBy: TypeAlias = Literal["signal", "audio"]
+"""How keys cross a leg."""
 
 # Frames of a run are reported to the playout machine together; half a second bounds how much
 # a crash could leave unreported.
@@ -53,12 +71,15 @@ class LegCapabilities:
     Attributes:
         marks: the peer tells when audio was played; else our clock says it.
         clear: the peer can drop audio that it has not played yet.
+        digits_in: how the party's keys reach us: `signal` (the peer reports them) or `audio` (by
+            their tones, and the leg listens for them).
         digits_out: `audio` (tones in the audio) or `signal` (the peer sends them).
     """
 
     marks: bool
     clear: bool
-    digits_out: str = "audio"
+    digits_in: DigitsBy = "signal"
+    digits_out: DigitsBy = "audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +142,21 @@ class LegTap(Protocol):
         ...
 
 
+class LegBed(Protocol):
+    """A sound that lies under whatever is said on a leg. Called by the ticker; must not block."""
+
+    def next_frame(self, *, speech: bool) -> bytes | None:
+        """Return the next 20 ms of PCM16 at the leg's sample rate; None once it is over.
+
+        Called once for every frame that is sent, so that time passes for the bed as it does for
+        the party. What a clear made the peer drop is sent again without asking.
+
+        Args:
+            speech: whether an utterance sounds over these 20 ms, to stand back for.
+        """
+        ...
+
+
 class Playout:
     """One utterance on its way to the party. Await it to learn what was heard.
 
@@ -137,12 +173,14 @@ class Playout:
         "_size",
         "_started",
         "_starts",
+        "alone",
         "id",
     )
 
-    def __init__(self, leg: "Leg", utterance: str) -> None:
+    def __init__(self, leg: "Leg", utterance: str, *, alone: bool) -> None:
         """Made by `Leg.play`."""
         self.id = utterance
+        self.alone = alone
         self._leg = leg
         self._chunks: list[bytes] = []
         self._starts: list[int] = []
@@ -198,6 +236,10 @@ class Playout:
             return self._finished.result().played_ms
         return self._leg.heard_ms(self)
 
+    def when_started(self, callback: Callable[[], None]) -> None:
+        """Call it once the party begins to hear it; never, if it is over before."""
+        self._started.add_done_callback(lambda _: callback())
+
     async def wait_started(self) -> None:
         """Wait until the party begins to hear it, or it is over."""
         waits: set[asyncio.Future[Any]] = {self._started, self._finished}
@@ -222,6 +264,10 @@ class Playout:
             index += 1
             frame += self._chunks[index][: size - len(frame)]
         return frame.ljust(size, b"\0")
+
+    def can_begin(self, size: int) -> bool:
+        """Whether nothing of it was sent yet, and there is a frame to send."""
+        return self._offset == 0 and (self._size >= size or (self._closed and self._size > 0))
 
     @property
     def sent_bytes(self) -> int:
@@ -292,10 +338,19 @@ class Leg(ABC):
         self._open: dict[str, Playout] = {}
         self._to_send: deque[Playout] = deque()
         self._run: tuple[Playout, int, float] | None = None
-        self._next_due = 0.0
+        # Until when the party hears what was sent: of anything, of utterances, of beds alone.
         self._heard_until = 0.0
+        self._speech_until = 0.0
+        self._bed_until = 0.0
+        self._next_due = 0.0
+        self._beds: tuple[LegBed, ...] = ()
+        # The beds' newest frames, as long as a clear may take them back; and what it took back.
+        self._bed_sent: deque[bytes] = deque(maxlen=math.ceil(lead / TICK) + 2)
+        self._bed_rest = b""
         self._paused = False
         self._entry: TickerEntry | None = None
+        by_ear = capabilities.digits_in == "audio"
+        self._inband_digits = InbandDigits(sample_rate) if by_ear else None
         self._close_reason: str | None = None
         self._closed: asyncio.Future[str] = self._loop.create_future()
         config = PlayoutConfig(marks=capabilities.marks)
@@ -317,6 +372,10 @@ class Leg(ABC):
     @abstractmethod
     def _send_clear(self) -> None:
         """Ask the peer to drop the audio it has not played."""
+
+    def _send_digit(self, digit: str) -> None:
+        """Ask the peer to press a key. Only where `LegCapabilities.digits_out` is `signal`."""
+        raise NotImplementedError
 
     @abstractmethod
     def _shut(self, reason: str) -> None:
@@ -358,12 +417,13 @@ class Leg(ABC):
 
     # Playing.
 
-    def play(self, pcm: bytes | None = None) -> Playout:
+    def play(self, pcm: bytes | None = None, *, alone: bool = False) -> Playout:
         """Queue an utterance behind those that are queued.
 
         Args:
             pcm: the whole of it, PCM16 at the leg's sample rate; None lets the caller `write`
                 it as it is made, and `close`.
+            alone: let no bed sound under it, as tones for a machine need it.
 
         Raises:
             LegClosed: the leg is over.
@@ -372,7 +432,7 @@ class Leg(ABC):
             msg = f"the leg is closed ({self._close_reason})"
             raise LegClosed(msg)
         self._ordinal += 1
-        playout = Playout(self, str(self._ordinal))
+        playout = Playout(self, str(self._ordinal), alone=alone)
         self._open[playout.id] = playout
         self._to_send.append(playout)
         self._driver.feed(AudioQueued(utterance=playout.id, ms=0))
@@ -382,24 +442,27 @@ class Leg(ABC):
         return playout
 
     def send_dtmf(self, digits: str) -> Playout:
-        """Press keys: tones in the audio, queued like an utterance. `w` waits 0.5 s, `W` 1 s.
+        """Press keys, queued like an utterance. `w` waits 0.5 s, `W` 1 s.
+
+        They are tones in the audio. A peer that sends keys itself is told of each when its tone
+        would begin, and the audio is silent for as long.
 
         Raises:
-            UsageError: a character that no key has.
+            UsageError: a character that no key has; nothing was sent.
             LegClosed: the leg is over.
         """
-        return self.play(dtmf_tones(digits, self.sample_rate))
+        tones = dtmf_tones(digits, self.sample_rate)
+        if self.capabilities.digits_out == "audio":
+            return self.play(tones, alone=True)
+        playout = self.play(bytes(len(tones)), alone=True)
+        playout.when_started(lambda: self._signal(digits, playout))
+        return playout
 
     def pause(self) -> None:
-        """Hush within a frame and keep the place. Idempotent."""
-        if self._paused or self._close_reason is not None:
-            return
-        self._paused = True
-        self._cut(PlayoutHeld())
-        for playout in self._open.values():
-            heard = self._machine.sent_ms(playout.id)
-            playout.rewind(2 * round(heard * self._bytes_per_ms / 2))
-        self._to_send = deque(p for p in self._open.values() if not p.sent_whole)
+        """Hush within a frame and keep the place; beds go on. Idempotent."""
+        if not self._paused and self._close_reason is None:
+            self._hold()
+            self._wake()
 
     def resume(self) -> None:
         """Go on where `pause` hushed. Idempotent."""
@@ -413,20 +476,22 @@ class Leg(ABC):
         return self._paused
 
     def clear(self, playout: Playout | None = None) -> None:
-        """Drop what was not heard yet: all utterances, or one. Ends a pause."""
+        """Drop what was not heard yet: all utterances, or one. Ends a pause; beds go on."""
         if self._close_reason is not None:
             return
         if playout is None or all(other is playout for other in self._open.values()):
             self._to_send.clear()
             self._paused = False
             self._cut(PlayoutCleared())
+            self._wake()
         elif playout.sent_bytes == 0:
             self._to_send = deque(p for p in self._to_send if p is not playout)
             self._driver.feed(PlayoutCleared(utterance=playout.id))
         else:
             # Others are queued behind it: take the place of each, drop this one, go on.
             was_paused = self._paused
-            self.pause()
+            if not was_paused:
+                self._hold()
             self._to_send = deque(p for p in self._to_send if p is not playout)
             self._driver.feed(PlayoutCleared(utterance=playout.id))
             if not was_paused:
@@ -434,8 +499,34 @@ class Leg(ABC):
 
     @property
     def playing(self) -> bool:
-        """Whether anything queued was not heard to its end yet."""
+        """Whether anything queued was not heard to its end yet. Beds do not count."""
         return bool(self._open)
+
+    # What lies under it.
+
+    def lay_bed(self, bed: LegBed) -> None:
+        """Let `bed` sound under everything, from now until it is over. Idempotent.
+
+        The peer's buffer always holds up to `lead` of a bed. The first words after a silence do
+        not wait behind it: it is taken back and sent again under them.
+
+        Raises:
+            LegClosed: the leg is over.
+        """
+        if self._close_reason is not None:
+            msg = f"the leg is closed ({self._close_reason})"
+            raise LegClosed(msg)
+        if not self._beds:
+            self._bed_over()
+        if bed not in self._beds:
+            self._beds += (bed,)
+            self._wake()
+
+    def lift_bed(self, bed: LegBed) -> None:
+        """Let it sound no more, at once; a bed that fades out ends by itself. Idempotent."""
+        self._beds = tuple(other for other in self._beds if other is not bed)
+        if not self._beds:
+            self._bed_over()
 
     # Closing.
 
@@ -460,11 +551,22 @@ class Leg(ABC):
         at = self._loop.time()
         for tap in self._taps:
             tap.tap_in(pcm, at)
+        by_ear = self._inband_digits
+        keys = by_ear.hear(pcm, at) if by_ear is not None else ()
+        if by_ear is not None and by_ear.held:
+            # A key's tone is no speech: detector and recogniser shall not take it for some.
+            pcm = bytes(len(pcm))
         for listener in self._listeners:
             listener.audio_received(pcm, at)
+        for digit in keys:
+            self._tell_digit(digit, at)
 
     def _heard_digit(self, digit: str) -> None:
         at = self._loop.time()
+        if self._inband_digits is None or self._inband_digits.report(digit, at):
+            self._tell_digit(digit, at)
+
+    def _tell_digit(self, digit: str, at: float) -> None:
         for listener in self._listeners:
             listener.digit_received(digit, at)
 
@@ -479,6 +581,8 @@ class Leg(ABC):
         self._close_reason = reason
         self._report_run()
         self._to_send.clear()
+        self._beds = ()
+        self._bed_over()
         self._stop_ticking()
         self._driver.feed(PlayoutClosed())
         self._driver.close()
@@ -509,19 +613,52 @@ class Leg(ABC):
         self._report_run()
         return self._machine.heard_ms(playout.id, self._loop.time())
 
+    def _signal(self, digits: str, playout: Playout) -> None:
+        """Have the peer press each key in its time, as long as `playout` goes on."""
+
+        def press(key: str) -> None:
+            if not playout.done:
+                self._send_digit(key)
+
+        moment = 0.0
+        for key in digits:
+            if key not in "wW":
+                self._loop.call_later(moment, press, key.upper())
+            moment += len(dtmf_tones(key, self.sample_rate)) / 2 / self.sample_rate
+
     # Pacing.
 
+    def _has_work(self) -> bool:
+        return bool(self._beds or self._bed_rest or (self._to_send and not self._paused))
+
     def _wake(self) -> None:
-        if self._entry is not None or self._paused or self._close_reason is not None:
-            return
-        if not self._to_send:
+        if self._close_reason is not None or not self._has_work():
             return
         now = self._loop.time()
+        if self._entry is not None:
+            if not self._bed_is_in_the_way(now):
+                return
+            self._stop_ticking()
+            self._drop(now)
         # After an underrun the peer may still play what is within the lead.
         self._next_due = max(now, self._heard_until)
         self._advance(now)
-        if self._to_send and not self._paused:
+        if self._has_work():
             self._entry = Ticker.current().add(self._advance)
+
+    def _bed_is_in_the_way(self, now: float) -> bool:
+        """Whether new words would wait behind a bed, and nothing else is in the peer's buffer.
+
+        Nothing else: an utterance whose end is not confirmed may still be playing there, if the
+        peer lags behind our clock, and would lose its last word.
+        """
+        if self._paused or len(self._open) != 1 or not self._to_send:
+            return False
+        return (
+            self.capabilities.clear
+            and self._to_send[0].can_begin(self._frame_bytes)
+            and self._heard_until - now > TICK
+        )
 
     def _stop_ticking(self) -> None:
         if self._entry is not None:
@@ -536,7 +673,14 @@ class Leg(ABC):
                 # A stall: the party heard a gap. Go on from now, in a run of its own.
                 self._report_run()
                 self._next_due = deadline
-            frame = self._next_frame()
+            speech = None if self._paused else self._next_speech()
+            frame = None if speech is None else speech[1]
+            if self._beds or self._bed_rest:
+                bed = self._next_bed(speech=speech is not None)
+                if speech is None or bed is None:
+                    frame = frame or bed
+                elif not speech[0].alone:
+                    frame = mix((speech[1], bed))
             if frame is None:
                 self._report_run()
                 self._stop_ticking()
@@ -544,31 +688,63 @@ class Leg(ABC):
             for tap in self._taps:
                 tap.tap_out(frame, self._next_due)
             self._send_frame(frame)
-            self._next_due += TICK
-            self._heard_until = self._next_due
+            due = self._next_due
+            self._next_due = self._heard_until = due + TICK
+            if speech is None:
+                self._report_run()
+                self._bed_until = self._heard_until
+            else:
+                self._speech_until = self._heard_until
+                # Not before the frame is sent: a mark belongs behind the audio it stands for.
+                self._count(speech[0], speech[2], due)
 
-    def _next_frame(self) -> bytes | None:
+    def _next_speech(self) -> tuple[Playout, bytes, int] | None:
+        """Take the next frame of what is said: whose it is, and how many bytes are not padding."""
         while self._to_send:
             playout = self._to_send[0]
             before = playout.sent_bytes
             frame = playout.next_frame(self._frame_bytes)
             if frame is not None:
-                self._count(playout, playout.sent_bytes - before)
-                return frame
+                return playout, frame, playout.sent_bytes - before
             if not playout.is_closed:
                 return None
             self._to_send.popleft()
             self._report_run()
         return None
 
-    def _count(self, playout: Playout, size: int) -> None:
+    def _next_bed(self, *, speech: bool) -> bytes | None:
+        """Take the next frame of what lies under it, first what a clear took back."""
+        size, rest = self._frame_bytes, self._bed_rest
+        if len(rest) < size:
+            frames: list[bytes] = []
+            for bed in self._beds:
+                frame = bed.next_frame(speech=speech)
+                if frame is None:
+                    self.lift_bed(bed)
+                else:
+                    frames.append(frame)
+            if frames:
+                rest += frames[0] if len(frames) == 1 else mix(frames)
+            elif not rest:
+                return None
+        frame, self._bed_rest = rest[:size].ljust(size, b"\0"), rest[size:]
+        self._bed_sent.append(frame)
+        return frame
+
+    def _bed_over(self) -> None:
+        self._bed_rest = b""
+        self._bed_sent.clear()
+
+    def _count(self, playout: Playout, size: int, due: float) -> None:
         run = self._run
         if run is not None and run[0] is not playout:
             self._report_run()
             run = None
         if run is None:
             first = playout.sent_bytes == size
-            self._run = (playout, size, max(self._loop.time(), self._next_due - self.lead))
+            # The machine does not know of a bed that lies in the peer's buffer before it.
+            began = max(self._loop.time(), due - self.lead, self._bed_until)
+            self._run = (playout, size, began)
             if first or playout.sent_whole:
                 self._report_run()
             return
@@ -584,17 +760,35 @@ class Leg(ABC):
             ms = size / self._bytes_per_ms
             self._driver.feed(AudioSent(utterance=playout.id, ms=ms, began=began))
 
+    def _hold(self) -> None:
+        """Stop sending utterances, and go back to what was heard of them."""
+        self._paused = True
+        self._cut(PlayoutHeld())
+        for playout in self._open.values():
+            heard = self._machine.sent_ms(playout.id)
+            playout.rewind(2 * round(heard * self._bytes_per_ms / 2))
+        self._to_send = deque(p for p in self._open.values() if not p.sent_whole)
+
     def _cut(self, event: PlayoutHeld | PlayoutCleared) -> None:
+        """Take back what the party has not heard, and tell the machine. `_wake` goes on."""
         self._report_run()
         self._stop_ticking()
         now = self._loop.time()
-        if self._heard_until > now:
-            if self.capabilities.clear:
-                self._send_clear()
-            for tap in self._taps:
-                tap.tap_cut(now)
-            self._heard_until = now
+        if self._speech_until > now and self.capabilities.clear:
+            self._drop(now)
         self._driver.feed(event)
+
+    def _drop(self, now: float) -> None:
+        """Let the peer drop what was not heard, and take back what of it was a bed."""
+        self._send_clear()
+        for tap in self._taps:
+            tap.tap_cut(now)
+        if self._beds:
+            sent = b"".join(self._bed_sent)
+            unheard = 2 * round((self._heard_until - now) * self.sample_rate)
+            self._bed_rest = sent[max(0, len(sent) - unheard) :] + self._bed_rest
+            self._bed_sent.clear()
+        self._heard_until = self._speech_until = self._bed_until = now
 
     def _obey(self, command: PlayoutCommand) -> None:
         match command:

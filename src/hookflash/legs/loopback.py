@@ -5,7 +5,7 @@ from hookflash.runtime.tape import Tape
 
 __all__ = ["LoopbackLeg", "loopback"]
 
-_CAPABILITIES = LegCapabilities(marks=False, clear=True)
+_CAPABILITIES = LegCapabilities(marks=False, clear=True, digits_in="audio")
 
 
 class LoopbackLeg(Leg):

@@ -1,6 +1,7 @@
 """What every leg must do. A leg of your own passes this before anything is built on it."""
 
 import asyncio
+import cmath
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -73,6 +74,9 @@ async def check_leg(connect: Connect) -> None:
     await _utterances_play_in_order(connect)
     await _clear_stops_within_a_frame(connect)
     await _pause_keeps_the_place(connect)
+    await _a_bed_fills_the_silence(connect)
+    await _speech_lies_over_the_bed(connect)
+    await _a_clear_spares_the_bed(connect)
     await _the_far_side_is_heard(connect)
     await _keys_are_heard(connect)
     await _keys_are_sent(connect)
@@ -185,6 +189,84 @@ async def _pause_keeps_the_place(connect: Connect) -> None:
         played = await playout
         assert not played.interrupted
         assert played.played_ms in _about(1000, 1.0)
+
+
+class _Hum:
+    """A bed: a sine that goes on where it was, until it is told to end."""
+
+    def __init__(self, leg: Leg, hz: float) -> None:
+        self._second = tone((hz,), 1000, rate=leg.sample_rate, level_dbfs=-30.0)
+        self._size = frame_bytes(leg.sample_rate)
+        self._at = 0
+        self.spoken_over = 0
+        self.ends = False
+
+    def next_frame(self, *, speech: bool) -> bytes | None:
+        if self.ends:
+            return None
+        self.spoken_over += speech
+        begin, self._at = self._at, (self._at + self._size) % len(self._second)
+        return self._second[begin : begin + self._size]
+
+
+def _strength(frame: bytes, hz: float) -> float:
+    """The amplitude of one frequency in 20 ms, which are whole periods of multiples of 50 Hz."""
+    wave = memoryview(frame).cast("h")
+    turn = 2 * cmath.pi * hz * FRAME_MS / 1000 / len(wave)
+    return 2 * abs(sum(v * cmath.exp(-1j * turn * k) for k, v in enumerate(wave))) / len(wave)
+
+
+async def _a_bed_fills_the_silence(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        bed = _Hum(leg, 1000.0)
+        leg.lay_bed(bed)
+        leg.lay_bed(bed)
+        began = asyncio.get_running_loop().time()
+        await asyncio.sleep(1.0)
+        assert not leg.playing, "a bed is no utterance"
+        bed.ends = True
+        await asyncio.sleep(0.2)
+        frames = far.received()
+        assert len(frames) in _about(50, 4), "a frame every 20 ms"
+        assert max(at for at, _ in frames) <= began + 1.1, "and none when it is over"
+        quiet = sum(_strength(pcm, 1000.0) < 800 for _, pcm in frames)
+        assert quiet <= 2, "all of it sounds"
+
+
+async def _speech_lies_over_the_bed(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        bed = _Hum(leg, 1000.0)
+        leg.lay_bed(bed)
+        await asyncio.sleep(0.5)
+        began = asyncio.get_running_loop().time()
+        played = await leg.play(_tone(leg, 400))
+        took = asyncio.get_running_loop().time() - began
+        await asyncio.sleep(0.2)
+        assert (played.played_ms, played.interrupted) == (400.0, False), "only speech counts"
+        assert took in _about(0.43, 0.04), "it does not wait behind the bed"
+        # Up to three frames were made when nothing was said yet, and are sent again.
+        assert bed.spoken_over in _about(18.5, 1.5), "the bed knows what is said over it"
+        spoken = [pcm for _, pcm in far.received() if _strength(pcm, 450.0) > 1000]
+        assert len(spoken) in _about(20, 2)
+        assert all(_strength(pcm, 1000.0) > 800 for pcm in spoken), "both are heard"
+
+
+async def _a_clear_spares_the_bed(connect: Connect) -> None:
+    async with connect() as (leg, far):
+        leg.lay_bed(_Hum(leg, 1000.0))
+        await asyncio.sleep(0.2)
+        playout = leg.play(_tone(leg, 3000))
+        await asyncio.sleep(1.0)
+        leg.clear()
+        cleared = asyncio.get_running_loop().time()
+        played = await playout
+        assert played.interrupted
+        assert played.played_ms in _about(1000, FRAME_MS + 5)
+        await asyncio.sleep(0.5)
+        late = [pcm for at, pcm in far.received() if at > cleared + FRAME_MS / 1000]
+        assert len(late) in _about(25, 4), "the bed goes on"
+        assert not any(_strength(pcm, 450.0) > 1000 for pcm in late), "and the speech does not"
+        assert all(_strength(pcm, 1000.0) > 600 for pcm in late), "without a hole"
 
 
 async def _the_far_side_is_heard(connect: Connect) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from hookflash.audio.frames import FRAME_MS, frame_bytes
-from hookflash.legs.base import Leg, LegCapabilities
+from hookflash.legs.base import DigitsBy, Leg, LegCapabilities
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.ticker import TICK
 
@@ -23,6 +23,8 @@ class MemoryLeg(Leg):
         *,
         marks: bool = True,
         clear: bool = True,
+        digits_in: DigitsBy = "signal",
+        digits_out: DigitsBy = "audio",
         tape: Tape | None = None,
     ) -> None:
         """Open a leg.
@@ -31,17 +33,23 @@ class MemoryLeg(Leg):
             sample_rate: Hz on both sides.
             marks: whether the carrier in between returns marks.
             clear: whether it can drop what it has not played.
+            digits_in: whether the carrier reports keys, or only their tones come.
+            digits_out: whether keys are tones, or the carrier sends them.
             tape: where the playout machine writes.
         """
         super().__init__(
             sample_rate=sample_rate,
-            capabilities=LegCapabilities(marks=marks, clear=clear),
+            capabilities=LegCapabilities(
+                marks=marks, clear=clear, digits_in=digits_in, digits_out=digits_out
+            ),
             tape=tape,
         )
         self.received: list[tuple[float, bytes]] = []
         """Every frame that was sent, and when it arrived at the carrier."""
         self.clears: list[float] = []
         """When the carrier was told to drop its buffer."""
+        self.digits_sent: list[tuple[float, str]] = []
+        """The keys that the carrier was told to send, and when, if `digits_out` is `signal`."""
         self.close_reason: str | None = None
         """Why our side closed, if it did."""
         self._played: list[tuple[float, bytes]] = []
@@ -81,12 +89,7 @@ class MemoryLeg(Leg):
     @property
     def heard(self) -> bytes:
         """The audio that reached the far ear until now, gaps left out."""
-        now = self._loop.time()
-        parts: list[bytes] = []
-        for at, frame in self._played:
-            share = min(1.0, max(0.0, (now - at) / TICK))
-            parts.append(frame[: 2 * round(len(frame) / 2 * share)])
-        return b"".join(parts)
+        return b"".join(self._until_now(at, frame) for at, frame in self._played)
 
     # As the carrier.
 
@@ -96,6 +99,10 @@ class MemoryLeg(Leg):
         at = max(now, self._buffered_until)
         self._played.append((at, pcm))
         self._buffered_until = at + TICK
+
+    def _until_now(self, at: float, frame: bytes) -> bytes:
+        """Return what has been played of a frame that began at `at`."""
+        return frame[: 2 * max(0, round((self._loop.time() - at) * self.sample_rate))]
 
     def _send_mark(self, mark: str) -> None:
         if self.capabilities.marks:
@@ -109,19 +116,15 @@ class MemoryLeg(Leg):
     def _send_clear(self) -> None:
         now = self._loop.time()
         self.clears.append(now)
-        kept: list[tuple[float, bytes]] = []
-        for at, frame in self._played:
-            if at + TICK <= now:
-                kept.append((at, frame))
-            elif at < now:
-                share = (now - at) / TICK
-                kept.append((at, frame[: 2 * round(len(frame) / 2 * share)]))
-        self._played = kept
+        self._played = [(at, self._until_now(at, frame)) for at, frame in self._played if at < now]
         self._buffered_until = now
         pending, self._marks = self._marks, deque()
         for mark, timer in pending:
             timer.cancel()
             self._loop.call_soon(self._mark_returned, mark)
+
+    def _send_digit(self, digit: str) -> None:
+        self.digits_sent.append((self._loop.time(), digit))
 
     def _shut(self, reason: str) -> None:
         self.close_reason = reason
