@@ -17,20 +17,23 @@ carrier.far_ends["+15550142"] = voicemail("You have reached Ann.")
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from hookflash.audio.tones import beep, tone
+from hookflash.audio.tones import beep, fax_cng, tone
 from hookflash.emulator.line import Line
+from hookflash.errors import LinkTimeout
 
 __all__ = [
     "Answer",
     "FarEnd",
     "Script",
     "busy",
+    "call_screening",
     "fax",
     "invalid",
+    "ivr",
     "no_answer",
     "person",
     "reject",
@@ -103,31 +106,96 @@ class _Person(FarEnd):
         await self._script(line)
 
 
+# A machine takes a moment between picking up and speaking.
+_PICKS_UP = 0.5
+
+
 class _Voicemail(FarEnd):
     def __init__(
-        self, greeting: bytes | str, beeps: bool, limit: float, answer_after: float
+        self,
+        greeting: bytes | str,
+        sound: bytes | None,
+        pause: float,
+        limit: float,
+        answer_after: float,
     ) -> None:
         super().__init__(answer_after=answer_after)
         self._greeting = greeting
-        self._beeps = beeps
+        self._sound = sound
+        self._pause = pause
         self._limit = limit
 
     async def run(self, line: Line) -> None:
-        # A machine takes a moment between picking up and speaking.
-        await line.wait(0.5)
+        await line.wait(_PICKS_UP)
         await line.say(self._greeting)
-        if self._beeps:
-            await line.wait(0.3)
-            await line.say(beep(ms=500.0))
+        if self._sound is not None:
+            await line.wait(self._pause)
+            await line.say(self._sound)
         await line.wait(self._limit)
 
 
 class _Fax(FarEnd):
+    def __init__(self, *, calling: bool, answer_after: float) -> None:
+        super().__init__(answer_after=answer_after)
+        self._calling = calling
+
     async def run(self, line: Line) -> None:
-        # ITU-T T.30: the answering machine sends 2,100 Hz for 2.6 to 4 s.
+        # ITU-T T.30: the answering machine sends 2,100 Hz for 2.6 to 4 s, the calling one half a
+        # second of 1,100 Hz every three and a half.
         await line.wait(0.2)
-        await line.say(tone((2100.0,), 3000.0))
+        await line.say(fax_cng(ms=30_000.0) if self._calling else tone((2100.0,), 3000.0))
         await line.wait(30.0)
+
+
+class _Menu(FarEnd):
+    # Seconds that it waits for a key before it says everything again.
+    _PATIENCE = 4.0
+
+    def __init__(
+        self, prompt: bytes | str, choices: Mapping[str, FarEnd], times: int, answer_after: float
+    ) -> None:
+        super().__init__(answer_after=answer_after)
+        self._prompt = prompt
+        self._choices = choices
+        self._times = times
+
+    async def run(self, line: Line) -> None:
+        await line.wait(_PICKS_UP)
+        pressed = 0
+        for _ in range(self._times):
+            await line.say(self._prompt)
+            try:
+                keys = await line.wait_digits(pressed + 1, self._PATIENCE)
+            except LinkTimeout:
+                continue
+            chosen = self._choices.get(keys[pressed])
+            pressed = len(keys)
+            if chosen is not None:
+                await chosen.run(line)
+                return
+
+
+class _CallScreening(FarEnd):
+    # How long the owner's phone rings, and how long it waits for somebody to say who they are.
+    _RINGS = 3.0
+    _PATIENCE = 15.0
+
+    def __init__(self, prompt: bytes | str, then: FarEnd | None, answer_after: float) -> None:
+        super().__init__(answer_after=answer_after)
+        self._prompt = prompt
+        self._then = then
+
+    async def run(self, line: Line) -> None:
+        await line.wait(_PICKS_UP)
+        await line.say(self._prompt)
+        try:
+            await line.wait_quiet(after=1.5, timeout=self._PATIENCE)
+        except LinkTimeout:
+            return
+        await line.say("Thank you. Please wait.")
+        if self._then is not None:
+            await line.wait(self._RINGS)
+            await self._then.run(line)
 
 
 def person(script: Script, *, answer_after: float = 1.0, voice: str | None = None) -> FarEnd:
@@ -150,6 +218,8 @@ def voicemail(
     greeting: bytes | str = "Please leave a message after the tone.",
     *,
     beeps: bool = True,
+    sound: bytes | None = None,
+    pause: float = 0.3,
     limit: float = 120.0,
     answer_after: float = 4.0,
 ) -> FarEnd:
@@ -158,15 +228,58 @@ def voicemail(
     Args:
         greeting: text, or PCM16 mono at 8 kHz.
         beeps: whether it beeps after the greeting.
+        sound: its beep, PCM16 mono at 8 kHz; None is half a second of 1,000 Hz.
+        pause: seconds between the greeting and the beep.
         limit: seconds that it records.
         answer_after: seconds of ringing.
     """
-    return _Voicemail(greeting, beeps, limit, answer_after)
+    sound = (sound or beep(ms=500.0)) if beeps else None
+    return _Voicemail(greeting, sound, pause, limit, answer_after)
 
 
-def fax(*, answer_after: float = 1.0) -> FarEnd:
-    """A fax machine: its answer tone, then silence."""
-    return _Fax(answer_after=answer_after)
+def ivr(
+    prompt: bytes | str, choices: Mapping[str, FarEnd], *, times: int = 3, answer_after: float = 1.0
+) -> FarEnd:
+    """A menu (IVR): it says its prompt, and the key that it then hears says who comes next.
+
+    It hears keys as tones. Without one for four seconds, or after one that it does not offer, it
+    says its prompt again, and at last hangs up.
+
+    Args:
+        prompt: text, or PCM16 mono at 8 kHz.
+        choices: by key, who takes the line; only what they do on the line counts.
+        times: how often it says its prompt.
+        answer_after: seconds of ringing.
+    """
+    return _Menu(prompt, choices, times, answer_after)
+
+
+def call_screening(
+    prompt: bytes | str = (
+        "Hi. If you record your name and reason for calling, I'll see if this person is available."
+    ),
+    *,
+    then: FarEnd | None = None,
+    answer_after: float = 1.0,
+) -> FarEnd:
+    """An assistant that asks who calls and why, and fetches its owner once it has heard that.
+
+    Args:
+        prompt: text, or PCM16 mono at 8 kHz.
+        then: who takes the line after three seconds; None hangs up.
+        answer_after: seconds of ringing.
+    """
+    return _CallScreening(prompt, then, answer_after)
+
+
+def fax(*, calling: bool = False, answer_after: float = 1.0) -> FarEnd:
+    """A fax machine: its tone, then silence.
+
+    Args:
+        calling: its calling tone instead of its answer tone.
+        answer_after: seconds of ringing.
+    """
+    return _Fax(calling=calling, answer_after=answer_after)
 
 
 def busy(*, after: float = 0.5) -> FarEnd:
