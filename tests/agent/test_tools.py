@@ -1,6 +1,7 @@
 """Tools: what the model is told, what it may send, what it gets back."""
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pydantic
 import pytest
 from pydantic import Field
 
+from hookflash.agent.tool_policy import Filler
 from hookflash.agent.tools import (
     AnyTool,
     ForSession,
@@ -25,7 +27,7 @@ from hookflash.agent.tools import (
     function_tool,
     tools_by_name,
 )
-from hookflash.errors import HookflashError, UsageError
+from hookflash.errors import ConfigError, HookflashError, UsageError
 from hookflash.providers.chat import ToolCall
 from hookflash.runtime.clock import now, run
 
@@ -287,8 +289,53 @@ def test_what_cannot_be_a_tool_is_refused_at_once() -> None:
         function_tool(lambda: None)
     with pytest.raises(UsageError, match="takes a function"):
         function_tool(int)
-    with pytest.raises(UsageError, match="timeout must be above 0"):
-        function_tool(timeout=0)(test_what_cannot_be_a_tool_is_refused_at_once)
+
+
+def test_options_out_of_range_are_refused_with_the_range() -> None:
+    def look() -> str:
+        return "seen"
+
+    for option, value in (("timeout", 0), ("timeout", math.inf), ("timeout", math.nan)):
+        with pytest.raises(
+            ConfigError, match=f"look: {option} must be seconds above 0, not {value}"
+        ):
+            function_tool(timeout=value)(look)
+    with pytest.raises(ConfigError, match="on_interrupt must be one of finish, cancel, not 'stop'"):
+        function_tool(on_interrupt="stop")(look)  # type: ignore[call-overload]  # that is the test
+    with pytest.raises(
+        ConfigError, match="on_duplicate must be one of run, reject, join, not 'no'"
+    ):
+        function_tool(on_duplicate="no")(look)  # type: ignore[call-overload]  # as above
+    for wrong, message in (
+        ({"after": -1.0}, "after=. must be seconds from 0, not -1.0"),
+        ({"after": math.inf}, "after=. must be seconds from 0, not inf"),
+        ({"every": 0.0}, "every=. must be seconds above 0, not 0.0"),
+        ({"most": 0}, "most=. must be from 1 to 20, not 0"),
+        ({"most": 21}, "most=. must be from 1 to 20, not 21"),
+        ({"texts": "Wait."}, "texts=. takes a tuple of texts, or a function"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Filler(**wrong)
+
+
+def test_a_filler_may_be_a_text_and_no_text_is_no_filler() -> None:
+    @function_tool(filler="One moment.")
+    def slow() -> str:
+        return "done"
+
+    @function_tool(filler="", on_interrupt="cancel", on_duplicate="join")
+    def quick() -> str:
+        return "done"
+
+    @function_tool
+    def plain() -> str:
+        return "done"
+
+    assert slow.filler == Filler(texts=("One moment.",), after=1.0, every=6.0, most=3)
+    assert (slow.on_interrupt, slow.on_duplicate) == ("finish", "run")
+    assert quick.filler == Filler(texts=())
+    assert (quick.on_interrupt, quick.on_duplicate) == ("cancel", "join")
+    assert plain.filler is None
 
 
 # The arguments.
@@ -671,6 +718,22 @@ def test_two_tools_of_one_name_are_refused() -> None:
 
     with pytest.raises(UsageError, match="two tools are named 'same'"):
         find_tools(Twice())
+
+    @function_tool(name="book")
+    def other() -> str:
+        return "another"
+
+    tools: list[AnyTool] = [book, other]
     with pytest.raises(UsageError, match="two tools are named 'book'"):
-        tools_by_name([book, book])
-    assert tools_by_name([book]) == {"book": book}
+        tools_by_name(tools)
+
+
+def test_the_same_tool_twice_counts_once() -> None:
+    assert tools_by_name([book, book]) == {"book": book}
+    desk, other = Desk("Hello"), Desk("Hello")
+    assert desk.greet == desk.greet
+    assert hash(desk.greet) == hash(desk.greet)
+    assert desk.greet != other.greet
+    assert desk.greet != "greet"
+    with pytest.raises(UsageError, match="two tools are named 'greet'"):
+        tools_by_name([desk.greet, other.greet])

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from hookflash.errors import UsageError
 
-__all__ = ["InvalidArguments", "Signature", "read_docstring"]
+__all__ = ["InvalidArguments", "Signature", "decode_arguments", "read_docstring"]
 
 # More than any sensible call; a model that loops is cut off here.
 _MAX_ARGUMENTS = 65_536
@@ -108,7 +108,7 @@ class Signature:
         Raises:
             InvalidArguments: the message tells the model how to put it right.
         """
-        given = _decode(arguments)
+        given = decode_arguments(arguments)
         # Models write null for what they leave out.
         present = {
             name: value
@@ -171,8 +171,12 @@ _OF_VALIDATORS = frozenset({"value_error", "assertion_error"})
 _FREE_TEXT = _OF_VALIDATORS | {"union_tag_invalid"}
 
 
-def _decode(arguments: str) -> dict[str, object]:
-    """Read the model's JSON. Nothing and null are no arguments; an object in a string counts."""
+def decode_arguments(arguments: str) -> dict[str, object]:
+    """Read the model's JSON. Nothing and null are no arguments; an object in a string counts.
+
+    Raises:
+        InvalidArguments: it is no object, or too long.
+    """
     text = arguments.strip()
     if len(text) > _MAX_ARGUMENTS:
         msg = "The arguments are too long. Call again with shorter ones."

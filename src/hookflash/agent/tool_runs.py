@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import json
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -165,14 +166,15 @@ class ToolRuns:
 
         Returns when all are answered, or at once when the item is stopped.
         """
-        if item.stopped is not None or self._owner.closed:
+        seen = await item.unless_stopped(self._seen_by_hooks(calls))
+        if seen is None or self._owner.closed:
             return RoundOutcome(again=False)
         self._newest = {
             key: run
             for key, run in self._newest.items()
             if run.item is item or not run.result.done()
         }
-        runs = [_Run(self._with_own_id(call), item) for call in calls]
+        runs = [_Run(self._with_own_id(call), item) for call in seen]
         for run in runs:
             self._history.add(run.call)
         stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -204,6 +206,11 @@ class ToolRuns:
         for call in self._history.open_calls():
             self._answer(call, ToolResult(output=_ENDED, is_error=True))
 
+    async def _seen_by_hooks(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
+        return [
+            replace(await self._hooks.run(TOOL_CALL, call), call_id=call.call_id) for call in calls
+        ]
+
     # One call.
 
     async def _carry_out(self, run: _Run, *, refused: str | None) -> None:
@@ -212,7 +219,10 @@ class ToolRuns:
             result = await self._result(run, refused=refused)
             run.end(result)
         finally:
-            run.end(ToolResult(output=_FAILED, is_error=True))
+            if not run.result.done():
+                failed = ToolResult(output=_FAILED, is_error=True)
+                self._answer(run.call, failed)
+                run.end(failed)
         value = next(_for_session([result]), None)
         if run.abandoned and value is not None:
             await self._late_hand_off(run.item, value)
@@ -229,14 +239,17 @@ class ToolRuns:
             result = ToolResult(output=text, is_error=True)
         else:
             result = await self._once(tool, run)
-        output = await self._hooks.run(TOOL_OUTPUT, self._output(call, result))
+        result = replace(result, output=self._cut(result.output))
+        output = await self._hooks.run(TOOL_OUTPUT, _output(call, result))
         self._answer(call, replace(result, output=output.output, is_error=output.is_error))
         if result.ignored:
             names = ", ".join(name[:_NAME_LENGTH] for name in result.ignored[:_NAMES])
             self._emitter.tell_error("tool", "unknown_arguments", f"{call.tool}: {names}")
         if result.error is not None:
-            _log.info("the tool %s failed", call.tool, exc_info=result.error)
             kind = type(result.error).__name__
+            # Where, but not with what: the error's text may hold words of the caller.
+            frames = "".join(traceback.format_tb(result.error.__traceback__))
+            _log.info("the tool %s raised %s\n%s", call.tool, kind, frames)
             self._emitter.tell_error("tool", "tool_failed", f"{call.tool}: {kind}")
         self._emitter.tell(
             ToolFinished,
@@ -298,11 +311,10 @@ class ToolRuns:
         return ToolResult(output=given_up.result() if given_up.done() else _FAILED, is_error=True)
 
     async def _call(self, tool: Tool, run: _Run) -> ToolResult:
-        call = await self._hooks.run(TOOL_CALL, run.call)
-        context = self._make_context(replace(call, call_id=run.call.call_id), run.item.handle)
+        context = self._make_context(run.call, run.item.handle)
         context.when_updated(self._reporter(run))
         try:
-            return await tool.call(call.arguments, context)
+            return await tool.call(run.call.arguments, context)
         except Exception as exc:  # noqa: BLE001  # the program's mistake: told, and answered
             return ToolResult(output=_FAILED, is_error=True, error=exc)
 
@@ -379,7 +391,8 @@ class ToolRuns:
                 here = False
             if here:
                 report(text, say)
-            else:
+                return
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
                 loop.call_soon_threadsafe(report, text, say)
 
         return from_anywhere
@@ -396,15 +409,19 @@ class ToolRuns:
     def _answer(self, call: ToolCall, result: ToolResult) -> None:
         """Put a call's output into the history, unless it has one."""
         if any(waiting.call_id == call.call_id for waiting in self._history.open_calls()):
-            self._history.add(self._output(call, result))
+            self._history.add(_output(call, result))
 
-    def _output(self, call: ToolCall, result: ToolResult) -> ToolOutput:
-        text, most = result.output, self._options.tool_output_limit
-        if len(text) > most:
-            text = f"{text[:most]}\n[Cut here: {len(text) - most} more characters.]"
-        return ToolOutput(
-            call_id=call.call_id, tool=call.tool, output=text, is_error=result.is_error
-        )
+    def _cut(self, text: str) -> str:
+        most = self._options.tool_output_limit
+        if len(text) <= most:
+            return text
+        return f"{text[:most]}\n[Cut here: {len(text) - most} more characters.]"
+
+
+def _output(call: ToolCall, result: ToolResult) -> ToolOutput:
+    return ToolOutput(
+        call_id=call.call_id, tool=call.tool, output=result.output, is_error=result.is_error
+    )
 
 
 def _for_session(results: Iterable[ToolResult]) -> Iterator[ForSession]:

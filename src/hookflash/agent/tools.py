@@ -2,17 +2,30 @@
 
 import asyncio
 import inspect
+import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Concatenate, Generic, ParamSpec, Self, TypeAlias, TypeVar, cast, overload
+from typing import (
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+    overload,
+)
 
 import pydantic_core
 
 from hookflash.agent.signature import InvalidArguments, Signature, read_docstring
-from hookflash.errors import ToolError, UsageError
+from hookflash.agent.tool_policy import Filler, OnDuplicate, OnInterrupt
+from hookflash.errors import ConfigError, ToolError, UsageError
 from hookflash.providers.chat import ToolCall, ToolSchema
 
 __all__ = [
@@ -20,6 +33,7 @@ __all__ = [
     "ForSession",
     "FunctionTool",
     "StopResponse",
+    "Tool",
     "ToolContext",
     "ToolError",
     "ToolResult",
@@ -32,6 +46,7 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
+ToolT = TypeVar("ToolT", bound="Tool")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DONE = "Done."
@@ -55,6 +70,23 @@ class ToolContext:
     def __init__(self, call: ToolCall) -> None:
         """Made for each call of a tool."""
         self.call = call
+        self._report: Callable[[str, bool], None] | None = None
+
+    def update(self, text: str, *, say: bool = False) -> None:
+        """Tell how far the tool is: a `tool.progress` event. Also from a plain function's thread.
+
+        The count of silence until a filler, or until the tool is given up, begins anew.
+
+        Args:
+            text: in words fit for the caller if they are to hear it.
+            say: whether the caller hears it, as soon as nothing else is being said by this reply.
+        """
+        if self._report is not None:
+            self._report(text, say)
+
+    def when_updated(self, report: Callable[[str, bool], None]) -> None:
+        """For whoever runs the tool: `report(text, say)` is called by `update`, in its thread."""
+        self._report = report
 
 
 class ForSession:
@@ -86,17 +118,55 @@ class ToolResult:
     error: Exception | None = None
 
 
-class FunctionTool(Generic[P, R_co]):
+class Tool(ABC):
+    """Something that a model may call, and how its runs are treated.
+
+    Attributes:
+        name: what the model calls it: `[a-zA-Z0-9_-]{1,64}`.
+        timeout: seconds after which a call is given up. None leaves it to the session, which
+            gives up on a tool after `SessionOptions.tool_timeout` seconds of silence on the line.
+        on_interrupt: what becomes of a run when the caller interrupts.
+        on_duplicate: what becomes of a call that repeats another.
+        filler: what is said meanwhile; None leaves it to the session.
+    """
+
+    name: str = ""
+    timeout: float | None = None
+    on_interrupt: OnInterrupt = "finish"
+    on_duplicate: OnDuplicate = "run"
+    filler: Filler | None = None
+
+    @property
+    @abstractmethod
+    def schema(self) -> ToolSchema:
+        """What the model is told.
+
+        Raises:
+            UsageError: there is no telling.
+        """
+
+    @abstractmethod
+    async def call(self, arguments: str, context: ToolContext) -> ToolResult:
+        """Carry out one call, within `timeout`. Whatever goes wrong is part of the result.
+
+        Args:
+            arguments: JSON text as the model wrote it.
+            context: what the tool may know about its run.
+
+        Raises:
+            UsageError: the program's own mistake.
+        """
+
+
+class FunctionTool(Tool, Generic[P, R_co]):
     """A function with what a model needs to know to call it. Made by `@function_tool`.
 
     It is called as the function itself was. On a class it is a method: `instance.tool` is the
-    tool bound to that instance.
+    tool bound to that instance. Two are equal if they call the same function of the same instance.
 
     Attributes:
-        name: what the model calls it.
         description: what it does, for the model.
         phrases: what a caller says who wants it.
-        timeout: seconds after which a call is given up; None means never.
     """
 
     def __init__(self, declaration: "_Declaration", *bound: object) -> None:
@@ -107,6 +177,9 @@ class FunctionTool(Generic[P, R_co]):
         self.description = declaration.description
         self.phrases = declaration.phrases
         self.timeout = declaration.timeout
+        self.on_interrupt = declaration.on_interrupt
+        self.on_duplicate = declaration.on_duplicate
+        self.filler = declaration.filler
         self.__doc__ = declaration.function.__doc__
         self.__name__ = declaration.function.__name__
 
@@ -127,6 +200,17 @@ class FunctionTool(Generic[P, R_co]):
     def __get__(self, instance: object, owner: type | None = None) -> object:
         """Bind to the instance that it was read from."""
         return self if instance is None else self.bind(instance)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FunctionTool):
+            return NotImplemented
+        other = cast("AnyTool", other)
+        return self._declaration is other._declaration and list(map(id, self._bound)) == list(
+            map(id, other._bound)
+        )
+
+    def __hash__(self) -> int:
+        return hash(id(self._declaration))
 
     def __repr__(self) -> str:
         return f"<FunctionTool {self.name}>"
@@ -202,6 +286,9 @@ def function_tool(
     description: str | None = None,
     phrases: Iterable[str] = (),
     timeout: float | None = None,
+    on_interrupt: OnInterrupt = "finish",
+    on_duplicate: OnDuplicate = "run",
+    filler: Filler | str | None = None,
 ) -> Callable[[Callable[P, R_co]], FunctionTool[P, R_co]]: ...
 def function_tool(
     function: Callable[P, R_co] | None = None,
@@ -211,6 +298,9 @@ def function_tool(
     description: str | None = None,
     phrases: Iterable[str] = (),
     timeout: float | None = None,
+    on_interrupt: OnInterrupt = "finish",
+    on_duplicate: OnDuplicate = "run",
+    filler: Filler | str | None = None,
 ) -> FunctionTool[P, R_co] | Callable[[Callable[P, R_co]], FunctionTool[P, R_co]]:
     """Make a function or a method, plain or `async`, a tool that a model may call.
 
@@ -222,15 +312,32 @@ def function_tool(
         name: instead of the function's; letters, digits, `_` and `-`, at most 64.
         description: instead of the docstring's.
         phrases: what a caller says who wants this tool, for rule-driven minds and grammars.
-        timeout: seconds after which a call is given up.
+        timeout: seconds after which a call is given up, above 0; None leaves it to the session,
+            which counts silence only. A tool that waits for the caller needs none.
+        on_interrupt: when the caller interrupts the reply, `finish` lets the tool run on, `cancel`
+            cancels it. A plain function cannot be cancelled: it runs on unseen.
+        on_duplicate: `run`, `reject` or `join` a call that repeats another; see `OnDuplicate`.
+        filler: what the caller hears while the tool keeps them waiting: a text, a `Filler`, or ""
+            for nothing; None leaves it to the session.
 
     Raises:
         UsageError: the name cannot be used, the function is a generator, takes `*args` or
             `**kwargs`, or is no function.
+        ConfigError: an option is out of its range.
     """
 
     def declare(function: Callable[P, R_co]) -> FunctionTool[P, R_co]:
-        return FunctionTool(_Declaration(function, name, description, tuple(phrases), timeout))
+        declaration = _Declaration(
+            function,
+            name=name,
+            description=description,
+            phrases=tuple(phrases),
+            timeout=timeout,
+            on_interrupt=on_interrupt,
+            on_duplicate=on_duplicate,
+            filler=filler,
+        )
+        return FunctionTool(declaration)
 
     return declare if function is None else declare(function)
 
@@ -254,15 +361,15 @@ def find_tools(instance: object) -> dict[str, AnyTool]:
     return tools_by_name(found.values())
 
 
-def tools_by_name(tools: Iterable[AnyTool]) -> dict[str, AnyTool]:
-    """Index tools by name, in order.
+def tools_by_name(tools: Iterable[ToolT]) -> dict[str, ToolT]:
+    """Index tools by name, in order. The same tool twice counts once.
 
     Raises:
-        UsageError: two of them have the same name.
+        UsageError: two different ones have the same name.
     """
-    named: dict[str, AnyTool] = {}
+    named: dict[str, ToolT] = {}
     for tool in tools:
-        if tool.name in named:
+        if named.get(tool.name, tool) != tool:
             msg = f"two tools are named {tool.name!r}; give one another name: function_tool(name=)"
             raise UsageError(msg)
         named[tool.name] = tool
@@ -275,10 +382,14 @@ class _Declaration:
     def __init__(
         self,
         function: Callable[..., object],
+        *,
         name: str | None,
         description: str | None,
         phrases: tuple[str, ...],
         timeout: float | None,
+        on_interrupt: OnInterrupt,
+        on_duplicate: OnDuplicate,
+        filler: Filler | str | None,
     ) -> None:
         if not inspect.isfunction(function) and not inspect.ismethod(function):
             msg = "function_tool takes a function or a method, and no other object"
@@ -288,15 +399,28 @@ class _Declaration:
         self.is_method = False
         self.phrases = phrases
         self.timeout = timeout
+        self.on_interrupt: OnInterrupt = on_interrupt
+        self.on_duplicate: OnDuplicate = on_duplicate
+        if isinstance(filler, str):
+            filler = Filler(texts=(filler,) if filler else ())
+        self.filler = filler
         if not _NAME.fullmatch(self.name):
             msg = f"{self.name!r} cannot name a tool: use letters, digits, _ and -, at most 64"
             raise UsageError(msg)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             msg = f"the tool {self.name} is a generator; return the whole answer instead"
             raise UsageError(msg)
-        if timeout is not None and timeout <= 0:
-            msg = f"the tool {self.name}: timeout must be above 0 seconds"
-            raise UsageError(msg)
+        if timeout is not None and not 0 < timeout < math.inf:
+            msg = f"the tool {self.name}: timeout must be seconds above 0, not {timeout}"
+            raise ConfigError(msg)
+        for option, value, known in (
+            ("on_interrupt", on_interrupt, get_args(OnInterrupt)),
+            ("on_duplicate", on_duplicate, get_args(OnDuplicate)),
+        ):
+            if value not in known:
+                choices = ", ".join(known)
+                msg = f"the tool {self.name}: {option} must be one of {choices}, not {value!r}"
+                raise ConfigError(msg)
         summary, self.about = read_docstring(inspect.getdoc(function) or "")
         self.description = description or summary or self.name.replace("_", " ")
 
