@@ -1,0 +1,683 @@
+"""Replies of a realtime model, which hears and speaks by itself.
+
+They have the place of `agent.replies`, and to everybody else look the same: items of the speech
+queue, tools run by `ToolRuns`, words in the history as they were heard. `agent.realtime_link` keeps
+the connection, `agent.realtime_memory` tells the model what it does not know yet.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hookflash.agent.emitter import Emitter
+from hookflash.agent.history import History, Place
+from hookflash.agent.options import SessionOptions
+from hookflash.agent.realtime_link import RealtimeLink
+from hookflash.agent.realtime_memory import RealtimeMemory
+from hookflash.agent.replies import HandOff
+from hookflash.agent.speech import AnsweredTurn, Speech
+from hookflash.agent.speech_queue import SpeechItem
+from hookflash.agent.tool_runs import ToolRuns
+from hookflash.audio.frames import duration_ms
+from hookflash.errors import HookflashError, LegClosed, LinkError, LinkTimeout, ProviderError
+from hookflash.events.measures import ModelFinished
+from hookflash.pipeline.hooks import LLM_WORDS, RunningHooks
+from hookflash.pipeline.voice import Speaking
+from hookflash.providers.base import Usage
+from hookflash.providers.chat import ChatRole, ToolCall, ToolSchema
+from hookflash.providers.realtime import (
+    AudioDelta,
+    CallerCommitted,
+    CallerSpeech,
+    CallerWords,
+    RealtimeConversation,
+    RealtimeEvent,
+    RealtimeModel,
+    RealtimeTrouble,
+    ResponseDone,
+    ResponseStarted,
+    ResponseStatus,
+    ToolCallAsked,
+    WordsDelta,
+)
+from hookflash.runtime import clock
+from hookflash.runtime.chance import new_id
+from hookflash.runtime.tasks import TaskOwner
+
+__all__ = ["AudioTurn", "RealtimeListener", "RealtimeReplies"]
+
+# How often an answer is asked for, if the model fails at it.
+_ATTEMPTS = 3
+# A cancelled answer ends within a round trip; after this, the next is asked for regardless.
+_CANCEL_WITHIN = 2.0
+
+_GO_ON = (
+    "The line to you broke while you were speaking. The conversation holds what the caller has "
+    "heard. Go on from there, without saying it again."
+)
+_MISSED = (
+    "The line to you broke, and you did not hear what the caller said last. Ask them, in a few "
+    "words, to say it again."
+)
+_WORD_FOR_WORD = "Say only this, word for word: "
+
+
+@dataclass(slots=True, eq=False)
+class AudioTurn:
+    """A turn of the caller's that the model heard.
+
+    Attributes:
+        place: where its words stand in the history, once they are known.
+        speech_ended: when the caller stopped speaking, in the clock's seconds; None if unknown.
+        words: its words, in the end; empty if they cannot be known.
+        heard_by: the connection over which it was heard.
+        item: what answers it, if something does.
+        unwanted: whether the program wants no answer.
+    """
+
+    place: Place
+    speech_ended: float | None
+    words: "asyncio.Future[str]"
+    heard_by: RealtimeConversation | None
+    item: SpeechItem | None = None
+    unwanted: bool = False
+
+    def drop(self) -> None:
+        """The program wants no answer, be it under way or not."""
+        self.unwanted = True
+        if self.item is not None:
+            self.item.stop("program")
+
+
+class RealtimeListener(Protocol):
+    """Who runs the conversation."""
+
+    def caller_speaking(self, speaking: bool, at: float) -> None:
+        """The model's detector hears that the caller began to speak at `at`, or stopped."""
+        ...
+
+    def interrupted(self, reason: str) -> None:
+        """The caller has taken the turn."""
+        ...
+
+    def words_heard(self, text: str, final: bool) -> None:
+        """The model has words of the caller's."""
+        ...
+
+    def audio_turn_ended(self, audio: AudioTurn) -> None:
+        """The caller's turn is over: answer it. Its words come later."""
+        ...
+
+    def ear_failed(self, source: str, error: HookflashError, recoverable: bool) -> None:
+        """The model failed for good: the conversation is at its end."""
+        ...
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one request to the model gave, and when."""
+
+    began: float
+    first: float | None = None
+    calls: list[ToolCall] = field(default_factory=list[ToolCall])
+    usage: Usage | None = None
+    failed: HookflashError | None = None
+    stopped: bool = True
+
+    @property
+    def spoke(self) -> bool:
+        """Whether anything of it can have been heard."""
+        return self.first is not None
+
+
+class _Response:
+    """An answer that is being made: what comes of it waits here."""
+
+    def __init__(self) -> None:
+        self.request = new_id("reply")
+        self.events: asyncio.Queue[RealtimeEvent | HookflashError] = asyncio.Queue()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def put(self, event: RealtimeEvent | HookflashError) -> None:
+        self.events.put_nowait(event)
+        if isinstance(event, (ResponseDone, HookflashError)) and not self.over.done():
+            self.over.set_result(None)
+
+
+class _Feed:
+    """Audio of the model's on its way to the caller.
+
+    Attributes:
+        ms: how much has come.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.ms = 0.0
+        self._rate = sample_rate
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def write(self, pcm: bytes) -> None:
+        self.ms += duration_ms(pcm, self._rate)
+        self._pieces.put_nowait(pcm)
+
+    def end(self) -> None:
+        self._pieces.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (pcm := await self._pieces.get()) is not None:
+            yield pcm
+
+
+class RealtimeReplies:
+    """Makes the replies of one live session with a realtime model.
+
+    Attributes:
+        speaks: whether the model's own voice is heard.
+        local_turns: whether a voice detector of ours says when the caller speaks; may change.
+    """
+
+    def __init__(
+        self,
+        model: RealtimeModel,
+        speech: Speech,
+        runs: ToolRuns,
+        listener: RealtimeListener,
+        *,
+        sample_rate: int,
+        hears: bool,
+        local_turns: bool,
+        tools: Callable[[], Sequence[ToolSchema]],
+        tools_ready: Callable[[], Coroutine[Any, Any, None]],
+        hand_off: HandOff,
+        history: History,
+        emitter: Emitter,
+        owner: TaskOwner,
+        options: SessionOptions,
+        hooks: RunningHooks,
+    ) -> None:
+        """Know everybody, and begin to connect.
+
+        Args:
+            model: prepared.
+            speech: says what the model says.
+            runs: runs the tools.
+            listener: who runs the conversation.
+            sample_rate: Hz of the leg.
+            hears: whether the model is given the caller's audio; else a recogniser of ours gives
+                it words.
+            local_turns: whether a voice detector of ours says when the caller speaks.
+            tools: gives what the model is told about the agent's tools as of now.
+            tools_ready: waits a little for tools that are still on their way.
+            hand_off: does what a tool's value for the session asks for.
+            history: is what the model shall know.
+            emitter: tells listeners.
+            owner: whose tasks keep the connection and end what was not heard.
+            options: deadlines and limits.
+            hooks: see the words of a model that answers in text.
+        """
+        self.speaks = speech.mute if model.speaks is None else model.speaks
+        self.local_turns = local_turns
+        self._model = model
+        self._speech = speech
+        self._runs = runs
+        self._listener = listener
+        self._rate = sample_rate
+        self._tools_ready = tools_ready
+        self._hand_off = hand_off
+        self._history = history
+        self._emitter = emitter
+        self._owner = owner
+        self._options = options
+        self._hooks = hooks
+        self._response: _Response | None = None
+        self._turns: dict[str, AudioTurn] = {}
+        self._partials: dict[str, str] = {}
+        self._newest_turn: AudioTurn | None = None
+        self._speech_ended: float | None = None
+        self._memory = RealtimeMemory(history, tools)
+        self._link = RealtimeLink(
+            model,
+            self._memory,
+            self,
+            sample_rate=sample_rate,
+            hears=hears,
+            speaks=self.speaks,
+            turn=options.turn,
+            emitter=emitter,
+            owner=owner,
+        )
+
+    # What the conversation asks.
+
+    async def answer(
+        self,
+        item: SpeechItem,
+        turn: AnsweredTurn | None = None,
+        *,
+        instructions: str | None = None,
+        tool_choice: str | None = None,
+    ) -> None:
+        """Reply as the running `item`; as `Replies.answer`."""
+        self._speech.think(active=True)
+        try:
+            await item.unless_stopped(self._tools_ready())
+            for step in range(self._options.max_tool_steps + 1):
+                last = step == self._options.max_tool_steps
+                choice = "none" if last else tool_choice if step == 0 else None
+                done = await item.unless_stopped(self._ask(item, turn, instructions, choice))
+                if done is None:
+                    break
+                if done.failed is not None:
+                    item.handle.fail(done.failed)
+                    await item.unless_stopped(self._apologise(item))
+                    break
+                if not done.calls or not await self._run_tools(item, done.calls):
+                    break
+        finally:
+            self._speech.think(active=False)
+        item.handle.thought()
+        await self._speech.settled(item)
+
+    def think_ahead(self, text: str) -> None:
+        """A realtime model thinks while it hears."""
+
+    def forget_ahead(self) -> None:
+        """Nothing was thought of ahead."""
+
+    def close(self) -> None:
+        """The session ends. Idempotent."""
+        self._link.close()
+        self._forget_turns()
+
+    def hear(self, pcm: bytes) -> None:
+        """Let the model hear the caller: 20 ms of PCM16."""
+        self._link.hear(pcm)
+
+    def caller_speaking(self, speaking: bool) -> None:
+        """A detector of ours hears the caller begin to speak, or stop."""
+        if self.local_turns:
+            self._speech_ended = (
+                None if speaking else clock.now() - self._options.turn.detector_stop
+            )
+            self._link.caller_speaking(speaking)
+
+    # As the link's user.
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer, or words of the caller's, are on their way."""
+        return self._response is not None or bool(self._turns)
+
+    def link_ended(self, error: HookflashError | None) -> None:
+        """What was on its way will not come."""
+        self._forget_turns()
+        if self._response is not None:
+            msg = f"the connection to {self._model.name} was renewed"
+            self._response.put(error or LinkError(msg))
+            self._response = None
+
+    def given_up(self, error: HookflashError) -> None:
+        """There is no mind any more."""
+        self._listener.ear_failed("realtime", error, False)
+
+    def take(self, event: RealtimeEvent) -> None:
+        """Something came."""
+        match event:
+            case CallerSpeech():
+                self._caller_heard(event)
+            case CallerCommitted():
+                self._turn_ended(event.item_id)
+            case CallerWords():
+                self._words_came(event)
+            case RealtimeTrouble():
+                self._emitter.tell_error("realtime", event.error.reason, str(event.error))
+            case ResponseStarted() | AudioDelta() | WordsDelta() | ToolCallAsked() | ResponseDone():
+                response = self._response
+                # What was asked for by nobody, or nobody wants any more, goes nowhere.
+                if response is not None and response.request == event.request:
+                    response.put(event)
+                    if isinstance(event, ResponseDone):
+                        self._response = None
+
+    # What the caller says.
+
+    def _caller_heard(self, event: CallerSpeech) -> None:
+        if self.local_turns:
+            return
+        moment = clock.now() - event.ago
+        self._speech_ended = None if event.speaking else moment
+        self._listener.caller_speaking(event.speaking, moment)
+        if event.speaking:
+            self._listener.interrupted("speech")
+
+    def _turn_ended(self, item_id: str) -> None:
+        if self.local_turns:
+            # Our own detector may have been in doubt whether this was an interruption.
+            self._listener.interrupted("speech")
+        words: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def until_now() -> str:
+            return words.result() if words.done() else self._partials.get(item_id, "")
+
+        place = self._history.keep_place(until_now, until_now, role=ChatRole.USER)
+        self._memory.shares(place, item_id, by_audio=True)
+        turn = AudioTurn(place, self._speech_ended, words, self._link.current)
+        self._turns[item_id] = self._newest_turn = turn
+        self._speech_ended = None
+        self._listener.audio_turn_ended(turn)
+
+    def _words_came(self, event: CallerWords) -> None:
+        text = event.text.strip()
+        if text:
+            self._listener.words_heard(text, event.final)
+        if not event.final:
+            self._partials[event.item_id] = text
+            return
+        self._partials.pop(event.item_id, None)
+        turn = self._turns.pop(event.item_id, None)
+        if turn is not None:
+            turn.words.set_result(text)
+
+    def _forget_turns(self) -> None:
+        """The words that did not come yet will not."""
+        turns, self._turns = self._turns, {}
+        for item_id, turn in turns.items():
+            turn.words.set_result(self._partials.get(item_id, ""))
+        self._partials.clear()
+
+    def _missed(self) -> bool:
+        """Whether the model, freshly connected, cannot know what the caller said last."""
+        turn = self._newest_turn
+        if turn is None or turn.heard_by is self._link.current:
+            return False
+        return not (turn.words.done() and turn.words.result())
+
+    # Answers.
+
+    async def _run_tools(self, item: SpeechItem, calls: Sequence[ToolCall]) -> bool:
+        """Run tools, and what they ask of the session; return whether the model goes on."""
+        outcome = await self._runs.run(item, calls)
+        if outcome.hand_off is None:
+            return outcome.again
+        spoken = await self._hand_off(item, outcome.hand_off)
+        return outcome.again and not spoken and item.stopped is None
+
+    async def _ask(
+        self,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        instructions: str | None,
+        tool_choice: str | None,
+    ) -> _Round:
+        """One answer: it is said as it comes, its tool calls are returned.
+
+        If the model fails it is asked again, unless that is of no use, or the caller has waited
+        long enough.
+        """
+        extra = instructions
+        attempt = 1
+        while True:
+            done = await self._ask_once(item, turn, extra, tool_choice)
+            error = done.failed
+            if error is None:
+                return done
+            # A connection that broke has been told of.
+            broke = isinstance(error, LinkError) and not isinstance(error, LinkTimeout)
+            if not broke and error is not self._link.lost:
+                self._emitter.tell_error("realtime", error.reason, str(error))
+            if isinstance(error, LinkTimeout):
+                self._link.replace()
+                return done
+            if not error.retryable or self._link.lost is not None or attempt == _ATTEMPTS:
+                return done
+            attempt += 1
+            if done.spoke:
+                extra = _joined(instructions, _GO_ON)
+            elif self._missed():
+                extra = _joined(instructions, _MISSED)
+
+    async def _ask_once(
+        self,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        instructions: str | None,
+        tool_choice: str | None,
+    ) -> _Round:
+        done = _Round(began=clock.now())
+        try:
+            await self._generate(item, turn, instructions, tool_choice, done)
+            done.stopped = False
+        except LegClosed:
+            done.calls.clear()
+        except HookflashError as exc:
+            done.failed = exc
+        finally:
+            self._tell_request(item, turn, done)
+        return done
+
+    def _tell_request(self, item: SpeechItem, turn: AnsweredTurn | None, done: _Round) -> None:
+        since, usage = self._emitter.since_began, done.usage or Usage()
+        stopped = "stopped" if done.stopped else ""
+        self._emitter.tell(
+            ModelFinished,
+            turn="" if turn is None else turn.id,
+            utterance=item.handle.id,
+            provider=self._model.name,
+            began=since(done.began),
+            first_text=None if done.first is None else since(done.first),
+            ended=self._emitter.now(),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            tool_calls=len(done.calls),
+            failed=stopped if done.failed is None else done.failed.reason,
+        )
+
+    async def _generate(
+        self,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        instructions: str | None,
+        tool_choice: str | None,
+        done: _Round,
+    ) -> None:
+        link = await self._free_link()
+        self._memory.tell(link)
+        response = self._response = _Response()
+        if instructions is not None:
+            instructions = _joined(self._memory.instructions, instructions)
+        link.respond(response.request, instructions=instructions, tool_choice=tool_choice)
+        try:
+            if self.speaks:
+                await self._speak(link, response, item, turn, done)
+            else:
+                await self._write(link, response, item, turn, done)
+        finally:
+            if not response.over.done():
+                link.cancel(response.request)
+        if not done.calls and not done.spoke:
+            msg = f"{self._model.name} gave neither words nor a tool call"
+            raise ProviderError(msg, retryable=True)
+
+    async def _free_link(self) -> RealtimeConversation:
+        """Wait for the connection, and until no other answer is being made on it.
+
+        Raises:
+            LinkTimeout: there is none in time.
+            HookflashError: none can be had any more.
+        """
+        while True:
+            link = await self._link.wait(self._options.llm_within)
+            before = self._response
+            if before is None:
+                return link
+            # One that was cancelled, or that of another tool which asked for a reply.
+            await asyncio.wait([before.over], timeout=_CANCEL_WITHIN)
+            if self._response is before:
+                self._response = None
+
+    async def _events(
+        self, response: _Response, done: _Round
+    ) -> AsyncGenerator[AudioDelta | WordsDelta, None]:
+        """Sound and words of an answer; what else comes of it is put into `done`.
+
+        Raises:
+            ProviderError: the model failed at it.
+            LinkError: the connection broke, or nothing came in time.
+        """
+        within = self._options.llm_within
+        while True:
+            try:
+                async with asyncio.timeout(within):
+                    event = await response.events.get()
+            except TimeoutError as exc:
+                msg = f"{self._model.name} gave nothing for {within:.1f} s"
+                raise LinkTimeout(msg) from exc
+            match event:
+                case AudioDelta() | WordsDelta():
+                    if done.first is None:
+                        done.first = clock.now()
+                    yield event
+                case ToolCallAsked():
+                    self._memory.shares_call(event.call.call_id, event.item_id)
+                    done.calls.append(event.call)
+                case ResponseDone():
+                    done.usage = event.usage
+                    self._check(event)
+                    return
+                case HookflashError():
+                    raise event
+                case _:
+                    pass
+
+    def _check(self, event: ResponseDone) -> None:
+        """Judge how an answer ended.
+
+        Raises:
+            ProviderError: it failed, or was cancelled by somebody else.
+        """
+        match event.status:
+            case ResponseStatus.COMPLETED:
+                return
+            case ResponseStatus.INCOMPLETE:
+                # What was said was said.
+                error = event.error or ProviderError(f"{self._model.name} was cut off")
+                self._emitter.tell_error("realtime", error.reason, str(error))
+            case ResponseStatus.CANCELLED:
+                msg = f"{self._model.name} dropped its answer"
+                raise ProviderError(msg, retryable=True)
+            case ResponseStatus.FAILED:
+                raise event.error or ProviderError(f"{self._model.name} failed", retryable=True)
+
+    async def _speak(
+        self,
+        link: RealtimeConversation,
+        response: _Response,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        done: _Round,
+    ) -> None:
+        """Let the caller hear the model's own voice."""
+        item_id = ""
+        feed: _Feed | None = None
+        speaking: Speaking | None = None
+        try:
+            async with aclosing(self._events(response, done)) as events:
+                async for event in events:
+                    if feed is None or speaking is None or event.item_id != item_id:
+                        if feed is not None and speaking is not None:
+                            feed.end()
+                            speaking.finish()
+                        item_id, feed = event.item_id, _Feed(self._rate)
+                        speaking = self._begin(link, item, turn, item_id, feed)
+                    if isinstance(event, AudioDelta):
+                        feed.write(event.pcm)
+                    else:
+                        speaking.push(event.text)
+        finally:
+            if feed is not None and speaking is not None:
+                feed.end()
+                speaking.finish()
+                self._speech.expect(speaking.said)
+
+    def _begin(
+        self,
+        link: RealtimeConversation,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        item_id: str,
+        feed: _Feed,
+    ) -> Speaking:
+        speaking = self._speech.begin(item, turn=turn, audio=feed)
+        self._memory.shares(self._history.newest_place(), item_id, by_audio=True)
+        forget = self._forget_unheard(link, item_id, speaking, feed)
+        item.adopt(self._owner.start(forget, name=f"truncate {item_id}"))
+        return speaking
+
+    async def _forget_unheard(
+        self, link: RealtimeConversation, item_id: str, speaking: Speaking, feed: _Feed
+    ) -> None:
+        """Let the model know no more of its words than the caller heard."""
+        played = (await speaking.spoken()).played
+        if played.interrupted and link is self._link.current:
+            link.truncate(item_id, min(played.played_ms, feed.ms))
+
+    async def _write(
+        self,
+        link: RealtimeConversation,
+        response: _Response,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        done: _Round,
+    ) -> None:
+        """Let a synthesiser of ours speak what the model writes."""
+        item_ids: list[str] = []
+        speaking: Speaking | None = None
+        place: Place | None = None
+        failed = True
+        words = self._written(response, done, item_ids)
+        if self._hooks.any(LLM_WORDS):
+            words = self._hooks.words(words)
+        try:
+            async with aclosing(words) as deltas:
+                async for delta in deltas:
+                    if speaking is None:
+                        speaking = self._speech.begin(item, turn=turn)
+                        place = self._history.newest_place()
+                        if item_ids:
+                            self._memory.shares(place, item_ids[0], by_audio=False)
+                    speaking.push(delta)
+            failed = False
+        finally:
+            if speaking is not None:
+                speaking.finish(drop_unfinished=failed)
+                self._speech.expect(speaking.said)
+            if place is not None and len(item_ids) > 1:
+                self._memory.forget(link, place, item_ids)
+
+    async def _written(
+        self, response: _Response, done: _Round, item_ids: list[str]
+    ) -> AsyncGenerator[str, None]:
+        async with aclosing(self._events(response, done)) as events:
+            async for event in events:
+                if isinstance(event, WordsDelta):
+                    if event.item_id not in item_ids:
+                        item_ids.append(event.item_id)
+                    yield event.text
+
+    async def _apologise(self, item: SpeechItem) -> None:
+        """Say that something went wrong, in whatever voice there is."""
+        if not self._speech.mute:
+            self._speech.apologise(item)
+            return
+        if self._speech.ending or self._link.lost is not None:
+            return
+        text = f'{_WORD_FOR_WORD}"{self._options.apology}"'
+        done = await self._ask_once(item, None, text, "none")
+        if done.failed is not None:
+            self._emitter.tell_error("realtime", done.failed.reason, str(done.failed))
+
+
+def _joined(first: str | None, second: str) -> str:
+    return f"{first}\n\n{second}" if first else second
