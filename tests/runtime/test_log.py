@@ -31,6 +31,32 @@ def test_a_line_says_which_call_it_is_about_and_hides_numbers() -> None:
     assert record.getMessage() == "from +1415•••0100 to 44163•••0961, id call_12ab34567890cd"
 
 
+def test_card_numbers_are_hidden_whole() -> None:
+    record = logging.LogRecord(
+        "hookflash", logging.INFO, "", 0, "%s and %s, but %s",
+        ("4111111111111111", "3782 822463 10005", "call_4111111111111111"), None,
+    )  # fmt: skip
+    RedactingFilter().filter(record)
+    assert record.getMessage() == "••• and •••, but call_4111111111111111"
+
+
+def test_tracebacks_hide_numbers_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("hookflash")
+    before = (logger.handlers, logger.level, logger.propagate)
+    try:
+        set_up()
+        try:
+            int("4111 1111 1111 1111")
+        except ValueError:
+            logging.getLogger("hookflash.agent").exception("a tool raised")
+    finally:
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])
+    lines = capsys.readouterr().err
+    assert "ValueError: invalid literal for int() with base 10: '•••'" in lines
+    assert "Traceback" in lines
+
+
 def test_lines_without_a_number_are_left_alone() -> None:
     record = logging.LogRecord("hookflash", logging.INFO, "", 0, "%d calls", (12,), None)
     RedactingFilter().filter(record)

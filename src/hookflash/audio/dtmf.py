@@ -136,6 +136,11 @@ class DtmfDetector:
         self._run_first = 0
         self._press: _Press | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether a key is down: from some 25 ms after its tone began to 40 ms after its end."""
+        return self._press is not None
+
     def push(self, pcm: Pcm) -> list[DtmfDigit]:
         """Take any number of samples; return the keys that are up since the last push.
 

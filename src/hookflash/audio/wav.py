@@ -5,7 +5,7 @@ Paths and binary files are read and written at once, in the calling thread.
 
 import io
 import struct
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -147,7 +147,12 @@ class WavWriter:
         self._unsaid = 0
         self._file: io.BufferedWriter = Path(path).open("wb")  # noqa: SIM115  (close does it)
         self._file.write(header)
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError:
+            with suppress(OSError):  # it tries to write the header once more
+                self._file.close()
+            raise
 
     def write(self, pcm: Pcm) -> None:
         """Append interleaved PCM.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import asdict
 from datetime import datetime
@@ -28,6 +28,7 @@ from hookflash.events.call import (
     LegUp,
     Outcome,
 )
+from hookflash.events.session import SessionRecord
 from hookflash.ids import CallId
 from hookflash.legs.base import Leg
 from hookflash.machines.call import CallConfig, CallMachine
@@ -76,6 +77,8 @@ class Call:
         headers: what else the carrier said about an inbound call.
         started_at: when it began, UTC.
         tape: where its machines write, if anywhere.
+        record_dir: where the records of its sessions go; None keeps none.
+        observers: told every event of every session on it; for who made the call.
     """
 
     def __init__(
@@ -100,6 +103,8 @@ class Call:
         self.headers: Mapping[str, str] = dict(headers or {})
         self.started_at: datetime = clock.wall()
         self.tape = tape
+        self.record_dir: Path | None = None
+        self.observers: list[Callable[[SessionRecord], None]] = []
         self._carrier = carrier
         self._leg: Leg | None = None
         self._recording: Recorder | None = None

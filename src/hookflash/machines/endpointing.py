@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from hookflash.events.digits import MASK
 from hookflash.events.turn import Expectation, ExpectationSet
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "words",
 ]
 
-_WORD = re.compile(r"\w+(?:'\w+)*")
+_WORD = re.compile(rf"[\w{MASK}]+(?:'\w+)*")
 _LONGEST_PHRASE = 4
 _TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
 _OPEN_PUNCTUATION = (",", "...", "…", "-", "\u2013", "\u2014", ":")
@@ -176,8 +177,8 @@ def spoken_digits(text: str, lexicon: Lexicon = ENGLISH) -> str:
     """Return the digits that were read out, in order; other words are passed over.
 
     Understands numerals, number words, "twenty three" (23), "double four" (44) and "eight
-    hundred" (800). It reads as telephone and account numbers are read: "hundred" is two zeros,
-    not a multiplication.
+    hundred" (800); a concealed digit (`MASK`) counts as 0. It reads as telephone and account
+    numbers are read: "hundred" is two zeros, not a multiplication.
     """
     read = ""
     times = 1
@@ -191,7 +192,8 @@ def spoken_digits(text: str, lexicon: Lexicon = ENGLISH) -> str:
             read = read[:-1] + number
             tens = False
         else:
-            numeral = word if word.isascii() and word.isdecimal() else ""
+            plain = word.replace(MASK, "0")
+            numeral = plain if plain.isascii() and plain.isdecimal() else ""
             digits = number or numeral
             read += digits * times if len(digits) == 1 else digits
             tens = number in _TENS

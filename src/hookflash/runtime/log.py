@@ -2,7 +2,8 @@
 
 The rule is kept where lines are written: nobody passes a transcript, a digit or a token to a
 logger, and telephone numbers pass through `mask`. `RedactingFilter`, which `set_up` installs, is
-the net below: it masks whatever still looks like a telephone number.
+the net below: it masks whatever still looks like a telephone number and hides what looks like a
+card's, also in the tracebacks of a program that raised with one in its message.
 """
 
 import logging
@@ -18,6 +19,8 @@ _call: ContextVar[str] = ContextVar("hookflash_call", default="-")
 # E.164 has at most 15 digits; shorter than 8 is no public number. Not part of a longer word, so
 # that identifiers in hexadecimal stay readable.
 _NUMBER = re.compile(r"(?<![\w.])\+?\d{8,15}(?![\w.])")
+# Payment cards have 13 to 19 digits (ISO/IEC 7812-1), written in groups or not.
+_CARD = re.compile(r"(?<![\w.+])\d(?:[ -]?\d){12,18}(?![\w.])")
 _SHOWN_HEAD = 5
 _SHOWN_TAIL = 4
 
@@ -46,17 +49,26 @@ def call_scope(call_id: str) -> Generator[None]:
 
 
 class RedactingFilter(logging.Filter):
-    """Adds `record.call` and masks telephone numbers in the finished message."""
+    """Adds `record.call` and masks numbers in the finished message and the traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; keep it."""
         record.call = _call.get()
         message = record.getMessage()
-        masked = _NUMBER.sub(lambda match: mask(match.group()), message)
+        masked = _masked(message)
         if masked != message:
             record.msg = masked
             record.args = None
+        if record.exc_info:
+            record.exc_text = _masked(_formatter.formatException(record.exc_info))
         return True
+
+
+_formatter = logging.Formatter()
+
+
+def _masked(text: str) -> str:
+    return _NUMBER.sub(lambda match: mask(match.group()), _CARD.sub("•••", text))
 
 
 def set_up(level: int = logging.INFO) -> None:
