@@ -21,7 +21,17 @@ def main() -> None:
         "what",
         nargs="?",
         default="calls",
-        choices=("calls", "import", "demo", "vad", "resample", "recogniser"),
+        choices=(
+            "calls",
+            "import",
+            "demo",
+            "vad",
+            "resample",
+            "recogniser",
+            "session",
+            "sound",
+            "voicemail",
+        ),
         help="calls under load (the default), the import, the fast demo, or a part by itself",
     )
     parser.add_argument("--calls", type=_numbers, default=[1, 10, 25, 50, 100, 200])
@@ -46,10 +56,22 @@ def main() -> None:
             from bench.resample import print_resampling
 
             print_resampling()
+        case "voicemail":
+            from bench.voicemail import print_voicemail
+
+            print_voicemail()
+        case "session":
+            from bench.session import print_session
+
+            print_session(docs=options.docs)
         case "recogniser":
             from bench.recogniser import print_recogniser
 
             print_recogniser()
+        case "sound":
+            from bench.sound import print_sound
+
+            print_sound()
         case _:
             _measure_calls(options)
 

@@ -25,7 +25,11 @@ class Street:
 
 @asynccontextmanager
 async def street(
-    app: App | None = None, *, record_dir: Path | None = None, max_calls: int = 200
+    app: App | None = None,
+    *,
+    record_dir: Path | None = None,
+    max_calls: int = 200,
+    settings: Settings | None = None,
 ) -> AsyncGenerator[Street, None]:
     async with CarrierEmulator() as carrier:
         account = TwilioCarrier(
@@ -33,9 +37,8 @@ async def street(
             carrier.auth_token,
             http_client=lambda: twilio_async_http_client(carrier.base_url),
         )
-        app = app or App(
-            carrier=account, settings=Settings(record_dir=record_dir, max_calls=max_calls)
-        )
+        settings = settings or Settings(record_dir=record_dir, max_calls=max_calls)
+        app = app or App(carrier=account, settings=settings)
         async with serving(app) as address:
             app.public_url = address.http
             carrier.add_number(OURS, voice_url=f"{address.http}/twilio/voice")

@@ -116,6 +116,20 @@ def replay(
     typer.echo(f"All {result.decisions} decisions are as recorded ({names}).")
 
 
+@_cli.command()
+def record(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A session's .record.json or .journal.jsonl.")
+    ],
+) -> None:
+    """Show a session's record; of a journal that a dead process left, make the record first."""
+    from rich.console import Console
+
+    from hookflash.cli.record import show_record
+
+    show_record(file, Console())
+
+
 def load_app(file: Path) -> App:
     """Run a Python file and return its App.
 

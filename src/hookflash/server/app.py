@@ -9,12 +9,14 @@
 | `/{carrier}/media` | the WebSocket of a call's audio |
 | `/healthz` | 200 while the process lives |
 | `/readyz` | 200 while new calls are taken, 503 while it starts, drains or is full |
+| `/metrics` | figures for Prometheus, if `Settings.metrics` is on |
 
 Each request's signature is checked against the public URL. A media socket must repeat a secret
 that was made for its call, and gets that call once: a second socket is turned away.
 """
 
 import asyncio
+import hmac
 import logging
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -29,7 +31,6 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from hookflash.calls.call import Call, current_call
-from hookflash.calls.recording import Recorder
 from hookflash.carriers.base import Answer, Carrier, Webhook
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
@@ -41,6 +42,7 @@ from hookflash.runtime.log import call_scope, mask
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.tasks import TaskOwner
 from hookflash.runtime.websocket import MAX_MESSAGE_BYTES, Socket, converse
+from hookflash.server.prometheus import PrometheusFigures
 from hookflash.server.settings import Settings, checked_public_url
 from hookflash.wire.forms import Form, parse_form
 
@@ -72,6 +74,9 @@ class App:
             carrier: the account; None makes a `TwilioCarrier` from the settings when needed.
             public_url: overrides the settings'.
             settings: None loads them from the environment and `hookflash.toml`.
+
+        Raises:
+            MissingExtra: metrics are on, and prometheus-client is not installed.
         """
         self.settings = settings if settings is not None else Settings.load()
         self._public_url = checked_public_url(public_url) if public_url else ""
@@ -83,6 +88,9 @@ class App:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._tasks: TaskOwner | None = None
         self._draining = False
+        self._figures: PrometheusFigures | None = None
+        if self.settings.metrics:
+            self._figures = PrometheusFigures(lambda: len(self._calls))
         self._web = Starlette(
             routes=[
                 Route("/{carrier}/voice", self._voice, methods=["GET", "POST"]),
@@ -90,6 +98,7 @@ class App:
                 WebSocketRoute("/{carrier}/media", self._media),
                 Route("/healthz", self._health),
                 Route("/readyz", self._ready),
+                *([Route("/metrics", self._metrics)] if self._figures is not None else []),
             ],
             lifespan=self._lifespan,
             exception_handlers={HookflashError: _refused},
@@ -269,6 +278,9 @@ class App:
 
     def _keep(self, call: Call) -> None:
         self._calls[call.id] = call
+        call.record_dir = self.settings.record_dir
+        if self._figures is not None:
+            call.observers.append(self._figures.happened)
         if call.carrier_call_id is not None:
             self._by_carrier_id[call.carrier_call_id] = call
         assert self._tasks is not None
@@ -276,7 +288,9 @@ class App:
         self._watches[call.id] = watch
 
     async def _forget_when_ended(self, call: Call) -> None:
-        await call.wait_ended()
+        ended = await call.wait_ended()
+        if self._figures is not None:
+            self._figures.call_ended(call.direction, ended)
         self._calls.pop(call.id, None)
         if call.carrier_call_id is not None:
             self._by_carrier_id.pop(call.carrier_call_id, None)
@@ -434,10 +448,19 @@ class App:
             return None
         with call_scope(call.id):
             leg = MediaStreamLeg(socket, _DIALECTS[self.carrier.name], started, tape=call.tape)
-            if self.settings.record_dir is not None:
-                Recorder(leg, self.settings.record_dir / f"{call.id}.wav")
             call.attach(leg)
+            self._record(call)
         return leg
+
+    def _record(self, call: Call) -> None:
+        folder = self.settings.record_dir
+        if folder is None:
+            return
+        try:
+            call.record(folder / f"{call.id}.{self.settings.record_format}")
+        except (OSError, UsageError) as exc:
+            # A call that is not recorded is better than no call.
+            _log.error("the call is not recorded: %s", exc)
 
     # Health.
 
@@ -450,6 +473,14 @@ class App:
         status = "ready" if ready else "full" if full else "draining"
         body = {"status": status, "calls": len(self._calls), "max_calls": self.settings.max_calls}
         return JSONResponse(body, status_code=200 if ready else 503)
+
+    async def _metrics(self, request: Request) -> Response:
+        token, given = self.settings.metrics_token, request.headers.get("authorization", "")
+        if token and not hmac.compare_digest(f"Bearer {token}".encode(), given.encode()):
+            return PlainTextResponse("the token is missing or wrong", status_code=401)
+        assert self._figures is not None
+        text, kind = self._figures.text()
+        return Response(text, headers={"content-type": kind})
 
 
 def _document(answer: Answer) -> Response:

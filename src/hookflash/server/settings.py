@@ -16,7 +16,10 @@ _VARIABLES = {
     "twilio_account_sid": "TWILIO_ACCOUNT_SID",
     "twilio_auth_token": "TWILIO_AUTH_TOKEN",
     "max_calls": "HOOKFLASH_MAX_CALLS",
+    "metrics": "HOOKFLASH_METRICS",
+    "metrics_token": "HOOKFLASH_METRICS_TOKEN",
     "record_dir": "HOOKFLASH_RECORD_DIR",
+    "record_format": "HOOKFLASH_RECORD_FORMAT",
 }
 
 
@@ -33,8 +36,15 @@ class Settings:
             hundred (see `docs/reference/capacity.md`). `HOOKFLASH_MAX_CALLS`.
         check_signatures: refuse webhooks that the carrier did not sign. Switch it off only on a
             loopback address.
-        record_dir: where tapes and recordings of calls go; None keeps none.
+        metrics: whether figures for Prometheus are served at `/metrics`; needs the extra
+            `telemetry`. `HOOKFLASH_METRICS`, `true` or `false`.
+        metrics_token: what must come with a request for them, as `Authorization: Bearer`; empty
+            serves them to everyone who reaches the public URL. Never shown.
+            `HOOKFLASH_METRICS_TOKEN`.
+        record_dir: where tapes, recordings and records of calls go; None keeps none.
             `HOOKFLASH_RECORD_DIR`.
+        record_format: `wav`, or `opus`, which needs the extra `sound` and a tenth of the disk.
+            `HOOKFLASH_RECORD_FORMAT`.
         decide_within: seconds that the program has to answer or reject an inbound call; a
             carrier waits 15 for our instructions.
     """
@@ -44,13 +54,17 @@ class Settings:
     twilio_auth_token: str = ""
     max_calls: int = 200
     check_signatures: bool = True
+    metrics: bool = False
+    metrics_token: str = ""
     record_dir: Path | None = None
+    record_format: str = "wav"
     decide_within: float = 10.0
 
     def __repr__(self) -> str:
         """Show everything but secrets."""
         shown = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown["twilio_auth_token"] = "•••" if self.twilio_auth_token else ""
+        for secret in ("twilio_auth_token", "metrics_token"):
+            shown[secret] = "•••" if shown[secret] else ""
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @classmethod
@@ -108,8 +122,19 @@ def _typed(name: str, value: object) -> Any:
                 msg = "check_signatures must be true or false"
                 raise ConfigError(msg)
             return value
+        case "metrics":
+            switch = {"true": True, "false": False}.get(str(value).lower())
+            if switch is None:
+                msg = "metrics must be true or false"
+                raise ConfigError(msg)
+            return switch
         case "record_dir":
             return Path(str(value))
+        case "record_format":
+            if value not in {"wav", "opus"}:
+                msg = "record_format must be wav or opus"
+                raise ConfigError(msg)
+            return value
         case "public_url":
             return checked_public_url(str(value))
         case _:
