@@ -8,8 +8,8 @@ from typing import Any
 from hookflash.agent import Agent, AgentSession, SessionOptions, WakeUpStep
 from hookflash.events import Record
 from hookflash.pipeline import Pipeline
-from hookflash.providers.chat import AgentHandoff, ChatItem, ChatMessage, ToolCall, ToolOutput
 from hookflash.providers.base import TurnDetector
+from hookflash.providers.chat import AgentHandoff, ChatItem, ChatMessage, ToolCall, ToolOutput
 from hookflash.runtime.tape import Tape
 from hookflash.testing import MemoryLeg, ScriptedLLM, ScriptedSTT, ScriptedTTS, ScriptedVAD
 from hookflash.testing.scripted import Step

@@ -6,6 +6,7 @@ telephone calls.
 
 import asyncio
 import dataclasses
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,12 +34,19 @@ from hookflash.events.session import (
     SpeechInterrupted,
     TurnCompleted,
     UserState,
+    UserStateChanged,
 )
 from hookflash.machines.time_limit import TimeLimitConfig
 from hookflash.machines.turn import TurnConfig
 from hookflash.providers.chat import AgentHandoff, ToolCall, ToolOutput
 from hookflash.runtime import clock
 from hookflash.testing import Calls, Fails, MemoryLeg, Says
+
+
+def state(session: AgentSession[Any]) -> str:
+    """What the agent is at, read anew (a type checker takes a property for a constant)."""
+    return session.agent_state.value
+
 
 TEN = "one two three four five six seven eight nine ten"
 
@@ -321,7 +329,12 @@ def test_a16_a_closed_session_is_clear_about_it() -> None:
                     call("too late")
             assert session.interrupt() is False
             assert session.get_context_history() == [
-                {"type": "message", "role": "assistant", "text": "goodbye now", "interrupted": False}
+                {
+                    "type": "message",
+                    "role": "assistant",
+                    "text": "goodbye now",
+                    "interrupted": False,
+                }
             ]
             ours = [task for task in asyncio.all_tasks() - before if session.id in task.get_name()]
             assert ours == []
@@ -506,7 +519,7 @@ def test_p08_a_caller_on_hold_is_not_heard_and_what_waits_is_said_afterwards() -
     async def main() -> None:
         async with on_stage(Agent(), ["Never asked."]) as stage:
             stage.session.hold()
-            assert stage.session.agent_state is AgentState.ON_HOLD
+            assert state(stage.session) == "on_hold"
             handle = stage.session.say("Thank you for holding.")
             await stage.leg.say(b"\x40\x00" * 8000)
             await asyncio.sleep(5)
@@ -515,7 +528,7 @@ def test_p08_a_caller_on_hold_is_not_heard_and_what_waits_is_said_afterwards() -
             assert stage.stt.hearing.pushed == 16000, "it is given silence"
             stage.session.unhold()
             await handle
-            assert stage.session.agent_state is AgentState.IDLE
+            assert state(stage.session) == "idle"
             assert handle.spoken_text == "Thank you for holding."
 
     clock.run(main(), virtual=True)
@@ -627,12 +640,17 @@ def test_p14_the_caller_counts_as_away_until_heard_again() -> None:
     async def main() -> None:
         async with on_stage(Agent(), ["Here you are."]) as stage:
             await asyncio.sleep(15.1)
-            assert stage.session.user_state is UserState.AWAY
+            assert [event.new for event in stage.of(UserStateChanged)] == [UserState.AWAY]
             await stage.session.say("Are you there?")
-            assert stage.session.user_state is UserState.AWAY
+            assert [event.new for event in stage.of(UserStateChanged)] == [UserState.AWAY]
             await stage.caller_says("sorry I was looking for my card")
             await asyncio.sleep(3)
-            assert stage.session.user_state is UserState.IDLE
+            assert [event.new for event in stage.of(UserStateChanged)][1:] == [
+                UserState.SPEAKING,
+                UserState.IDLE,
+                UserState.LISTENING,
+                UserState.IDLE,
+            ]
 
     clock.run(main(), virtual=True)
 
@@ -700,7 +718,7 @@ def test_p17_states_follow_a_table_and_every_event_is_numbered_and_timed() -> No
                 AgentState.SPEAKING,
                 AgentState.IDLE,
             ]
-            assert all(one[1] == two[0] for one, two in zip(states, states[1:], strict=False))
+            assert all(one[1] == two[0] for one, two in pairwise(states))
             sequence = [event.sequence for event in stage.events]  # type: ignore[attr-defined]
             assert sequence == sorted(set(sequence))
             times = [event.at for event in stage.events]  # type: ignore[attr-defined]

@@ -33,7 +33,8 @@ def test_every_part_can_be_changed_while_the_agent_speaks() -> None:
             session = stage.session
             handle = session.say("one two three four five")
             await asyncio.sleep(0.3)
-            ears, mind, voice, eyes = ScriptedSTT(), ScriptedLLM(["Hi."]), ScriptedTTS(), ScriptedVAD()
+            ears, mind = ScriptedSTT(), ScriptedLLM(["Hi."])
+            voice, eyes = ScriptedTTS(), ScriptedVAD()
             await session.change(
                 stt=ears, llm=mind, tts=voice, vad=eyes, instructions="Be very brief."
             )

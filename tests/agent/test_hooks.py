@@ -152,7 +152,7 @@ def test_a_hook_that_raises_or_hangs_is_an_event_and_the_value_goes_on_as_it_was
 
 def test_a_point_that_does_not_exist_and_a_coroutine_where_nothing_may_wait_are_refused() -> None:
     hooks = Hooks()
-    with pytest.raises(UsageError, match="they are: stt.audio"):
+    with pytest.raises(UsageError, match=r"they are: stt\.audio"):
         hooks.on("stt")  # type: ignore[call-overload]
 
     async def wait(pcm: bytes) -> bytes:

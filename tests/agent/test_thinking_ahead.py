@@ -44,7 +44,7 @@ def test_the_models_time_passes_while_the_turn_is_being_judged() -> None:
     assert 0.25 < saved <= 0.45
 
 
-def test_a_caller_who_goes_on_is_answered_for_the_whole_turn_and_nothing_is_left_of_the_guess() -> None:
+def test_a_caller_who_goes_on_is_answered_for_the_whole_turn_and_no_guess_is_left() -> None:
     async def main() -> None:
         script: Script = [Says("Wrong.", delay=2.0), "On the terrace."]
         async with on_stage(Agent(), script) as stage:

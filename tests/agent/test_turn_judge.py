@@ -16,7 +16,9 @@ from hookflash.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, ScriptedVAD
 class Detector(TurnDetector):
     name = "scripted"
 
-    def __init__(self, likely: float, *, delay: float = 0.0, error: Exception | None = None) -> None:
+    def __init__(
+        self, likely: float, *, delay: float = 0.0, error: Exception | None = None
+    ) -> None:
         self.likely = likely
         self.delay = delay
         self.error = error

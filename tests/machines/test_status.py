@@ -35,13 +35,11 @@ def test_what_goes_on_decides_what_the_agent_is_at_the_weightiest_first() -> Non
         AgentIs(old=A.IDLE, new=A.LISTENING),
         UserIs(old=U.IDLE, new=U.SPEAKING),
     ]
-    assert machine.receive(began(Doing.THINKING), 2.0) == [
-        AgentIs(old=A.LISTENING, new=A.THINKING)
+    assert machine.receive(began(Doing.THINKING), 2.0) == [AgentIs(old=A.LISTENING, new=A.THINKING)]
+    assert machine.receive(began(Doing.TOOL), 3.0) == [AgentIs(old=A.THINKING, new=A.TOOL_RUNNING)]
+    assert machine.receive(ended(Doing.CALLER_SPEAKING), 4.0) == [
+        UserIs(old=U.SPEAKING, new=U.IDLE)
     ]
-    assert machine.receive(began(Doing.TOOL), 3.0) == [
-        AgentIs(old=A.THINKING, new=A.TOOL_RUNNING)
-    ]
-    assert machine.receive(ended(Doing.CALLER_SPEAKING), 4.0) == [UserIs(old=U.SPEAKING, new=U.IDLE)]
     assert machine.receive(began(Doing.AGENT_SPEAKING), 5.0) == [
         AgentIs(old=A.TOOL_RUNNING, new=A.SPEAKING),
         UserIs(old=U.IDLE, new=U.LISTENING),

@@ -1,13 +1,14 @@
 """A session on a real telephone line: the pretend carrier's sockets, spoken words, keys."""
 
+from tests.agent.stage import short
+from tests.server.street import OURS, THEIRS, street
+
 from hookflash import Agent, AgentSession, Call, Pipeline, function_tool, wake_up_ladder
 from hookflash.emulator import Line, person
 from hookflash.events.session import AgentSwitched, HoldChanged, SpeechInterrupted
 from hookflash.providers.espeak import EspeakTTS
 from hookflash.providers.local import speak_pcm
 from hookflash.runtime import clock
-from tests.agent.stage import short
-from tests.server.street import OURS, THEIRS, street
 
 
 class Billing(Agent):

@@ -1,20 +1,31 @@
 """The conversation on one live leg: what the ears find becomes turns, and turns become replies."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from hookflash.agent.answers import Answer, Answers
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.guard import Guard
 from hookflash.agent.history import History
+from hookflash.agent.keys import DTMFHandler, KeyCalls
+from hookflash.agent.measures import TurnMeter
 from hookflash.agent.options import SessionOptions
+from hookflash.agent.quiet import Quiet
+from hookflash.agent.realtime import AudioTurn, RealtimeReplies
+from hookflash.agent.realtime_link import RealtimeEars
 from hookflash.agent.replies import HandOff, Replies
 from hookflash.agent.speech import AnsweredTurn, Speech, running_item
 from hookflash.agent.speech_queue import SpeechItem, SpeechMode
 from hookflash.agent.status import Status
 from hookflash.agent.tool_runs import MakeContext, ToolRuns
-from hookflash.agent.tools import AnyTool
+from hookflash.agent.tools import Tool
+from hookflash.agent.turn_judge import TurnJudge
 from hookflash.agent.utterance import UtteranceHandle
+from hookflash.agent.voicemail import VoicemailWatch
 from hookflash.errors import HookflashError, UsageError
+from hookflash.events.digits import MASK
+from hookflash.events.measures import AgentHushed, CallerSpeechBegan, CallerSpeechEnded
 from hookflash.events.session import (
     AgentState,
     DtmfReceived,
@@ -23,13 +34,14 @@ from hookflash.events.session import (
     UserTranscription,
 )
 from hookflash.events.status import Doing
-from hookflash.events.turn import EndTurn, ExpectationSet, Trouble, TurnEndReason
+from hookflash.events.turn import EndTurn, ExpectationSet, Trouble, TurnEndReason, TurnJudged
 from hookflash.legs.base import Leg
+from hookflash.pipeline.concealment import Concealment
 from hookflash.pipeline.ears import Ears
 from hookflash.pipeline.expectation import guess_expectation
 from hookflash.pipeline.hooks import USER_TURN_ENDED, USER_TURN_STARTED, RunningHooks
 from hookflash.pipeline.pipeline import Pipeline
-from hookflash.providers.base import LLM
+from hookflash.providers.base import LLM, STT, VAD
 from hookflash.providers.chat import ChatMessage, ChatRole, ToolSchema
 from hookflash.runtime import clock
 from hookflash.runtime.chance import new_id
@@ -48,6 +60,7 @@ class Host:
 
     Attributes:
         tools: the agent's tools as of now.
+        tools_ready: waits a little for tools that are still on their way.
         make_context: what a tool is told about its run.
         turn_completed: the agent's hook.
         hand_off: does what a tool's value for the session asks for.
@@ -55,7 +68,8 @@ class Host:
         give_up: nothing can be heard any more.
     """
 
-    tools: Callable[[], Mapping[str, AnyTool]]
+    tools: Callable[[], Mapping[str, Tool]]
+    tools_ready: Callable[[], Coroutine[Any, Any, None]]
     make_context: MakeContext
     turn_completed: Callable[[str], Awaitable[None]]
     hand_off: HandOff
@@ -70,6 +84,7 @@ class Conversation:
         speech: everything that is said.
         ears: everything that is heard.
         replies: the mind; None without a model.
+        voicemail: finds out who has answered; None if nobody asked.
     """
 
     def __init__(
@@ -85,7 +100,11 @@ class Conversation:
         guard: Guard,
         options: SessionOptions,
         hooks: RunningHooks,
+        meter: TurnMeter,
         tape: Tape | None,
+        concealment: Concealment,
+        answers: Answers,
+        dtmf_handler: DTMFHandler | None,
     ) -> None:
         """Begin to listen. The pipeline is prepared."""
         self._leg = leg
@@ -95,21 +114,40 @@ class Conversation:
         self._emitter = emitter
         self._owner = owner
         self._guard = guard
+        self._quiet = Quiet(emitter)
         self._options = options
         self._hooks = hooks
+        self._meter = meter
+        self._concealment = concealment
+        self._answers = answers
+        self._keys = KeyCalls(dtmf_handler, owner, emitter) if dtmf_handler is not None else None
         self._turn: AnsweredTurn | None = None
         self._finals: list[str] = []
-        self._unanswered: tuple[str, AnsweredTurn] | None = None
+        self._judge: TurnJudge | None = None
+        if pipeline.turn_detector is not None:
+            self._judge = TurnJudge(
+                pipeline.turn_detector,
+                owner,
+                emitter,
+                context=history.for_model,
+                tell=self._judged,
+            )
+        self._unanswered: tuple[str | AudioTurn, AnsweredTurn] | None = None
+        self._realtime: RealtimeReplies | None = None
+        hears = pipeline.realtime is not None and pipeline.stt is None
+        self._model_ears = RealtimeEars(self._let_model_hear) if hears else None
+        self.voicemail: VoicemailWatch | None = None
         self.ears = Ears(
             leg,
             self,
-            stt=pipeline.stt,
+            stt=pipeline.stt or self._model_ears,
             vad=pipeline.vad,
             hooks=hooks,
             owner=owner,
             turn=options.turn,
             digits=options.digits,
             tape=tape,
+            concealment=concealment,
         )
         self.speech = Speech(
             leg,
@@ -121,6 +159,7 @@ class Conversation:
             owner=owner,
             options=options,
             hooks=hooks,
+            concealment=concealment,
             tools=self.tool_schemas,
         )
         self._runs = ToolRuns(
@@ -135,12 +174,36 @@ class Conversation:
             options=options,
             hooks=hooks,
         )
-        self.replies: Replies | None = None
-        self.replace_llm(pipeline.llm)
+        self.replies: Replies | RealtimeReplies | None = None
+        if pipeline.realtime is None:
+            self.replace_llm(pipeline.llm)
+        else:
+            self.replies = self._realtime = RealtimeReplies(
+                pipeline.realtime,
+                self.speech,
+                self._runs,
+                self,
+                sample_rate=leg.sample_rate,
+                hears=hears,
+                local_turns=pipeline.vad is not None,
+                tools=self.tool_schemas,
+                tools_ready=host.tools_ready,
+                hand_off=host.hand_off,
+                history=history,
+                emitter=emitter,
+                owner=owner,
+                options=options,
+                hooks=hooks,
+            )
         self.ears.expect(guess_expectation(""), self.tool_schemas())
         leg.listen(self)
 
     # What the session asks.
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the leg."""
+        return self._leg.sample_rate
 
     def reply(
         self,
@@ -155,7 +218,8 @@ class Conversation:
         during_hold: bool = False,
     ) -> UtteranceHandle:
         """Let the model say something; as `AgentSession.reply`."""
-        self.speech.require_voice()
+        if self._mute:
+            self.speech.require_voice()
         turn = self._turn
         if self.replies is None:
             msg = "reply() needs a language model: Pipeline(llm=...)"
@@ -184,21 +248,26 @@ class Conversation:
         """Say and answer nothing until released; what is asked to be said waits. Idempotent."""
         self.speech.queue.hold(reason)
 
-    def release_speech(self, reason: str) -> None:
-        """That reason is over. A turn that nobody has answered meanwhile is answered now."""
+    def release_speech(self, reason: str, *, answer: bool = True) -> None:
+        """That reason is over. A turn that nobody has answered meanwhile is answered now.
+
+        Args:
+            reason: as it was held.
+            answer: False lets such a turn go without an answer.
+        """
         queue = self.speech.queue
         queue.release(reason)
         if queue.held:
             return
         unanswered, self._unanswered = self._unanswered, None
-        if unanswered is not None and not queue.waiting and queue.current is None:
+        if answer and unanswered is not None and not queue.waiting and queue.current is None:
             self._answer(*unanswered)
 
     def replace_llm(self, llm: LLM | None) -> None:
         """Let another model, prepared, think from the next request on."""
         if llm is None:
             self.replies = None
-        elif self.replies is not None:
+        elif isinstance(self.replies, Replies):
             self.replies.forget_ahead()
             self.replies.llm = llm
         else:
@@ -207,6 +276,7 @@ class Conversation:
                 self.speech,
                 self._runs,
                 tools=self.tool_schemas,
+                tools_ready=self._host.tools_ready,
                 hand_off=self._host.hand_off,
                 history=self._history,
                 emitter=self._emitter,
@@ -214,6 +284,20 @@ class Conversation:
                 options=self._options,
                 hooks=self._hooks,
             )
+
+    def replace_ears(self, *, stt: STT | None, vad: VAD | None) -> None:
+        """Let another recogniser and detector, prepared, hear what comes from now on.
+
+        Raises:
+            UsageError: one of them cannot be used at the leg's rate, or a realtime model hears
+                the caller by itself; nothing has changed then.
+        """
+        if self._model_ears is not None and stt is not None:
+            msg = "the realtime model hears the caller itself; give Pipeline an stt at the start"
+            raise UsageError(msg)
+        self.ears.replace(stt=stt or self._model_ears, vad=vad)
+        if self._realtime is not None:
+            self._realtime.local_turns = vad is not None
 
     def tool_schemas(self) -> Sequence[ToolSchema]:
         """What a model is told about the agent's tools."""
@@ -229,47 +313,76 @@ class Conversation:
         self._runs.close()
         # What was being said settles into the history before its tasks are ended.
         await self.speech.wait_heard(timeout=1.0)
+        if self.voicemail is not None:
+            self.voicemail.close()
+
+    def _judged(self, verdict: TurnJudged) -> None:
+        self.ears.tell(verdict)
 
     # From the ears.
 
     def turn_ended(self, turn: EndTurn) -> None:
         """The caller's turn is over."""
-        self._turn_over(turn.text, turn.reason, turn.speech_ended_at)
+        answer = Answer(text=self._concealment.turn(turn.text), keyed=False)
+        self._turn_over(turn.text, turn.reason, turn.speech_ended_at, answer)
 
     def number_keyed(self, digits: str) -> None:
         """The caller has keyed a number: a turn of its own."""
         self.interrupted("keys")
-        self._turn_over(f"{KEYPAD}{digits}", "keypad", None)
+        answer = Answer(text=self._concealment.number(digits), keyed=True)
+        self._turn_over(f"{KEYPAD}{digits}", "keypad", None, answer)
 
     def digit_keyed(self, digit: str) -> None:
         """The caller pressed one key."""
         self._status.stir()
-        self._emitter.tell(DtmfReceived, digit=digit)
+        secret = self._concealment.on
+        self._emitter.tell(DtmfReceived, digit=MASK if secret else digit, sensitive=secret)
+        if self._keys is not None:
+            self._keys.take(digit)
 
-    def caller_speaking(self, speaking: bool) -> None:
+    def caller_speaking(self, speaking: bool, at: float) -> None:
         """The caller began to speak, or stopped."""
+        if self.voicemail is not None:
+            self.voicemail.caller_speaking(speaking, at)
+        moment = self._emitter.since_began(at)
         if speaking:
+            self._emitter.tell(CallerSpeechBegan, began=moment)
             self._status.begin(Doing.CALLER_SPEAKING)
             self._hooks.plain(USER_TURN_STARTED, "")
             if self.replies is not None:
                 self.replies.forget_ahead()
         else:
+            self._emitter.tell(CallerSpeechEnded, ended=moment)
             self._status.end(Doing.CALLER_SPEAKING)
+        if self._realtime is not None:
+            self._realtime.caller_speaking(speaking)
 
     def words_heard(self, text: str, final: bool) -> None:
         """The recogniser has words."""
         self._status.stir()
         self._emitter.tell(UserTranscription, text=text, final=final)
+        if self.voicemail is not None:
+            self.voicemail.words_heard(text, final)
         if not final:
             return
         self._finals.append(text)
+        if self._judge is not None:
+            self._judge.judge(" ".join(self._finals))
         ready = self._status.agent in {AgentState.IDLE, AgentState.LISTENING}
-        if ready and self.replies is not None and self._may_answer():
+        # The program wants the answer, not a reply to it; or has something to say that is held; or
+        # it is a greeting, not a question.
+        taken = self._answers.waiting or bool(self.speech.queue.waiting)
+        taken = taken or (self.voicemail is not None and self.voicemail.keeps_turn(clock.now()))
+        if ready and self.replies is not None and self._may_answer() and not taken:
             self.replies.think_ahead(" ".join(self._finals))
 
     def interrupted(self, reason: str) -> None:
         """The caller has taken the turn."""
         self.speech.interrupt(reason)
+
+    def speech_paused(self) -> None:
+        """The agent hushed for what may be an interruption."""
+        self._emitter.tell(AgentHushed)
 
     def speech_resumed(self) -> None:
         """It was no interruption."""
@@ -278,7 +391,9 @@ class Conversation:
     def not_understood(self, trouble: Trouble) -> None:
         """There was speech without words: say so, unless something is being said anyway."""
         self._emitter.tell_error("stt", trouble.value, "speech without words")
-        if self._may_answer() and self.speech.queue.current is None:
+        queue = self.speech.queue
+        free = queue.current is None and not queue.held and not self.speech.mute
+        if free and self._may_answer():
             self.speech.say(self._options.not_understood)
 
     def ear_failed(self, source: str, error: HookflashError, recoverable: bool) -> None:
@@ -304,27 +419,51 @@ class Conversation:
 
     # Turns.
 
-    def _turn_over(self, text: str, reason: str, speech_ended: float | None) -> None:
-        self._finals.clear()
-        turn = self._turn = AnsweredTurn(new_id("turn"), clock.now(), speech_ended)
-        self._emitter.turn = turn.id
+    def _turn_over(
+        self, text: str, reason: str, speech_ended: float | None, answer: Answer
+    ) -> None:
+        turn = self._next_turn(speech_ended)
         text = self._hooks.plain(USER_TURN_ENDED, text)
-        self._emitter.tell(TurnCompleted, text=text, reason=str(reason))
+        self._tell_turn(text, reason, speech_ended)
         self._history.add(ChatMessage(role=ChatRole.USER, text=text))
+        if self._answers.give(answer):
+            return
         if reason == TurnEndReason.LEFT or not self._may_answer():
+            return
+        if self.voicemail is not None and self.voicemail.keeps_turn(speech_ended):
             return
         if self.speech.queue.held:
             self._unanswered = (text, turn)
         else:
             self._answer(text, turn)
 
-    def _answer(self, text: str, turn: AnsweredTurn) -> None:
+    def _next_turn(self, speech_ended: float | None) -> AnsweredTurn:
+        self._finals.clear()
+        self._meter.next_turn()
+        turn = self._turn = AnsweredTurn(new_id("turn"), clock.now(), speech_ended)
+        self._emitter.turn = turn.id
+        return turn
+
+    def _tell_turn(self, text: str, reason: str, speech_ended: float | None) -> None:
+        ended = None if speech_ended is None else self._emitter.since_began(speech_ended)
+        self._emitter.tell(TurnCompleted, text=text, reason=str(reason), speech_ended=ended)
+
+    def _answer(self, heard: str | AudioTurn, turn: AnsweredTurn) -> None:
         async def work(item: SpeechItem) -> None:
             # What the hook says is said as part of this reply.
             token = running_item.set(item)
             try:
-                hook = self._guard.run(self._host.turn_completed(text))
-                wanted = await item.unless_stopped(hook)
+                if isinstance(heard, AudioTurn):
+                    # Its words come later, and the hook with them.
+                    heard.item, wanted = item, not heard.unwanted
+                else:
+                    began = clock.now()
+                    patience = self._options.tool_timeout
+                    hook = self._guard.run(
+                        self._host.turn_completed(heard),
+                        enough=self._quiet.lasting(patience, since=lambda: began),
+                    )
+                    wanted = bool(await item.unless_stopped(hook))
             finally:
                 running_item.reset(token)
             if wanted and self.replies is not None:
@@ -333,7 +472,44 @@ class Conversation:
                 await self.speech.settled(item)
 
         handle = UtteranceHandle(new_id("reply"), interruptible=True)
+        self._meter.answers(turn.id, handle)
         self.speech.enqueue(SpeechItem(handle, work))
 
     def _may_answer(self) -> bool:
-        return not (self._leg.closed or self.speech.mute or self.speech.ending)
+        return not (self._leg.closed or self._mute or self.speech.ending)
+
+    @property
+    def _mute(self) -> bool:
+        """Whether no reply can be heard: neither we nor the model have a voice."""
+        return self.speech.mute and not (self._realtime is not None and self._realtime.speaks)
+
+    # From a realtime model.
+
+    def audio_turn_ended(self, audio: AudioTurn) -> None:
+        """The caller's turn, which the model heard, is over; its words come later."""
+        turn = self._next_turn(audio.speech_ended)
+        self._tell_turn("", TurnEndReason.SILENCE, audio.speech_ended)
+        asked = self._answers.waiting
+        self._owner.start(self._take_words(audio, asked=asked), name=f"words {turn.id}")
+        if asked or not self._may_answer():
+            return
+        if self.voicemail is not None and self.voicemail.keeps_turn(audio.speech_ended):
+            return
+        if self.speech.queue.held:
+            self._unanswered = (audio, turn)
+        else:
+            self._answer(audio, turn)
+
+    async def _take_words(self, audio: AudioTurn, *, asked: bool) -> None:
+        """Put the words of a turn where they belong, once they are there."""
+        text = self._hooks.plain(USER_TURN_ENDED, await audio.words)
+        self._history.settle(audio.place, text, interrupted=False)
+        if asked and self._answers.give(Answer(text=text, keyed=False)):
+            return
+        if not await self._guard.run(self._host.turn_completed(text)):
+            audio.drop()
+
+    def _let_model_hear(self, pcm: bytes) -> None:
+        if self._realtime is not None:
+            # What must not be seen must not be heard by a model either.
+            self._realtime.hear(bytes(len(pcm)) if self._concealment.on else pcm)

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
+import msgspec
+
 from hookflash.errors import UsageError
 from hookflash.events import Record
 from hookflash.events.session import ErrorOccurred, SessionRecord
@@ -18,6 +20,8 @@ from hookflash.runtime.tasks import TaskOwner
 __all__ = ["Emitter", "Handler"]
 
 _log = logging.getLogger("hookflash.agent")
+
+_DRAIN_WITHIN = 5.0
 
 RecordT = TypeVar("RecordT", bound=Record)
 Handler = Callable[[RecordT], Awaitable[None] | None]
@@ -40,7 +44,7 @@ class Emitter:
         self._began = clock.now()
         self._sequence = 0
         self._handlers: list[tuple[str, Callable[[Any], Awaitable[None] | None]]] = []
-        self._pending: asyncio.Queue[Awaitable[None]] = asyncio.Queue()
+        self._pending: asyncio.Queue[tuple[SessionRecord, Awaitable[None]]] = asyncio.Queue()
         self._owner: TaskOwner | None = None
 
     @overload
@@ -69,18 +73,33 @@ class Emitter:
 
     def off(self, handler: Callable[..., Awaitable[None] | None]) -> None:
         """End all subscriptions of a handler. Idempotent."""
-        self._handlers = [(name, other) for name, other in self._handlers if other is not handler]
+        self._handlers = [(name, other) for name, other in self._handlers if other != handler]
 
     def start(self, owner: TaskOwner) -> None:
         """Begin to run coroutine handlers in a task of `owner`."""
         self._owner = owner
         owner.start(self._run(), name="handlers")
 
+    def now(self) -> float:
+        """Return the seconds since the session was made."""
+        return clock.now() - self._began
+
+    def since_began(self, moment: float) -> float:
+        """Return a moment of the loop's clock in seconds since the session was made."""
+        return moment - self._began
+
     def tell(self, kind: type[SessionRecord], **fields: Any) -> None:
-        """Make the next event of this class and tell everyone."""
+        """Make the next event of this class, of the present turn unless told, and tell everyone."""
+        fields.setdefault("turn", self.turn)
         self._sequence += 1
-        at = clock.now() - self._began
-        event = kind(sequence=self._sequence, at=at, turn=self.turn, **fields)
+        self._tell(kind(sequence=self._sequence, at=self.now(), **fields))
+
+    def retell(self, record: SessionRecord) -> None:
+        """Tell everyone an event made elsewhere; it is given its number and time here."""
+        self._sequence += 1
+        self._tell(msgspec.structs.replace(record, sequence=self._sequence, at=self.now()))
+
+    def _tell(self, event: SessionRecord) -> None:
         for name, handler in tuple(self._handlers):
             if name not in (event.name, "*"):
                 continue
@@ -90,7 +109,7 @@ class Emitter:
                 self._failed(exc, event)
                 continue
             if pending is not None:
-                self._pending.put_nowait(pending)
+                self._pending.put_nowait((event, pending))
 
     def tell_error(
         self, source: str, reason: str, message: str, *, recoverable: bool = True
@@ -102,27 +121,32 @@ class Emitter:
         )
 
     async def drain(self) -> None:
-        """Wait until the coroutine handlers have seen everything told so far."""
-        if self._owner is not None and not self._owner.closed:
-            await self._pending.join()
+        """Wait until the coroutine handlers have seen everything told so far; not for ever."""
+        if self._owner is None or self._owner.closed:
+            return
+        try:
+            async with asyncio.timeout(_DRAIN_WITHIN):
+                await self._pending.join()
+        except TimeoutError:
+            _log.warning("event handlers did not end within %.0f s", _DRAIN_WITHIN)
 
     async def _run(self) -> None:
         try:
             while True:
-                pending = await self._pending.get()
+                event, pending = await self._pending.get()
                 try:
                     await pending
                 except Exception as exc:  # noqa: BLE001  # as above
-                    self._failed(exc, None)
+                    self._failed(exc, event)
                 finally:
                     self._pending.task_done()
         finally:
             while not self._pending.empty():
-                rest = self._pending.get_nowait()
+                _, rest = self._pending.get_nowait()
                 if asyncio.iscoroutine(rest):
                     rest.close()
 
-    def _failed(self, exc: Exception, event: SessionRecord | None) -> None:
+    def _failed(self, exc: Exception, event: SessionRecord) -> None:
         _log.error("an event handler raised", exc_info=exc)
         if not isinstance(event, ErrorOccurred):  # or a handler of errors would go round for ever
             self.tell_error("handler", "handler_failed", type(exc).__name__)

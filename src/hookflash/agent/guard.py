@@ -11,6 +11,9 @@ __all__ = ["Guard"]
 
 _log = logging.getLogger("hookflash.agent")
 
+# What a coroutine gets to clean up when it is cancelled, before we go on without it.
+_GRACE = 1.0
+
 
 class Guard:
     """Stands between a program's coroutines and the session."""
@@ -19,19 +22,32 @@ class Guard:
         """`emitter` is told of failures."""
         self._emitter = emitter
 
-    async def run(self, work: Awaitable[None], *, within: float | None = None) -> bool:
-        """Await the program's coroutine, at most so many seconds.
+    async def run(
+        self,
+        work: Awaitable[None],
+        *,
+        within: float | None = None,
+        enough: Awaitable[None] | None = None,
+    ) -> bool:
+        """Await the program's coroutine, at most so many seconds, or until it had `enough` time.
 
         Returns:
             False if it raised `StopResponse`, or was cancelled by itself.
         """
         running = asyncio.ensure_future(work)
+        limit = asyncio.Future[None]() if enough is None else asyncio.ensure_future(enough)
+        waits = {running, limit}
+        late = False
         try:
-            await asyncio.wait([running], timeout=within)
+            await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            late = not running.done()
         finally:
-            if not running.done():
-                running.cancel()
-                await asyncio.wait([running])
+            for waited in waits:
+                waited.cancel()
+            await asyncio.wait(waits, timeout=_GRACE)
+        if late:
+            self.failed("hook", TimeoutError())
+            return True
         if running.cancelled():
             return False
         error = running.exception()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hookflash.errors import UsageError
 from hookflash.providers.chat import (
     AgentHandoff,
     ChatContext,
@@ -16,17 +17,23 @@ from hookflash.providers.chat import (
 __all__ = ["History", "Place"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Place:
-    """A place kept in the history for words that are being said.
+    """A place kept in the history for words that are being said, or are not known yet.
 
     Attributes:
         said: tells all the words until now.
         heard: tells those heard until now.
+        role: whose words they are.
+        settled: whether the words are out.
+        message: what stands in the place since then; None if nothing was heard.
     """
 
     said: Callable[[], str]
     heard: Callable[[], str]
+    role: ChatRole = ChatRole.ASSISTANT
+    settled: bool = False
+    message: ChatMessage | None = None
 
 
 class History:
@@ -60,15 +67,33 @@ class History:
         """Append what the caller said, or what a tool was asked or answered."""
         self._items.append(item)
 
-    def keep_place(self, said: Callable[[], str], heard: Callable[[], str]) -> Place:
-        """Keep the next place for words that are about to be said."""
-        place = Place(said, heard)
+    def keep_place(
+        self,
+        said: Callable[[], str],
+        heard: Callable[[], str],
+        role: ChatRole = ChatRole.ASSISTANT,
+    ) -> Place:
+        """Keep the next place for words that are about to be said, or will be known later."""
+        place = Place(said, heard, role)
         self._items.append(place)
         return place
 
+    def newest_place(self) -> Place:
+        """Return the place that was kept last, of those that are not settled.
+
+        Raises:
+            UsageError: there is none.
+        """
+        for item in reversed(self._items):
+            if isinstance(item, Place):
+                return item
+        msg = "no place is kept in the history"
+        raise UsageError(msg)
+
     def settle(self, place: Place, heard: str, *, interrupted: bool) -> None:
         """The words are out: what was heard of them stays, for good; nothing, if none were."""
-        message = ChatMessage(role=ChatRole.ASSISTANT, text=heard, interrupted=interrupted)
+        message = ChatMessage(role=place.role, text=heard, interrupted=interrupted)
+        place.settled, place.message = True, message if heard else None
         at = self._items.index(place)
         self._items[at : at + 1] = [message] if heard else []
         if not heard and at < self._hidden:
@@ -83,10 +108,13 @@ class History:
 
         Tool calls that run (a tool asks for a reply) are among it without an output.
         """
+        return self._copy(self.shown(), lambda place: place.said()).fork(extra_instructions)
+
+    def shown(self) -> "list[ChatItem | Place]":
+        """What a model is shown, but the system message, as it stands: with places in it."""
         shown = self._items[self._hidden :]
         calls = {item.call_id for item in shown if isinstance(item, ToolCall)}
-        shown = [item for item in shown if not _is_beyond_a_model(item, calls)]
-        return self._copy(shown, lambda place: place.said()).fork(extra_instructions)
+        return [item for item in shown if not _is_beyond_a_model(item, calls)]
 
     def _copy(self, items: "list[ChatItem | Place]", words: Callable[[Place], str]) -> ChatContext:
         context = ChatContext()
@@ -96,7 +124,7 @@ class History:
             if not isinstance(item, Place):
                 context.add(item)
             elif text := words(item):
-                context.add(ChatMessage(role=ChatRole.ASSISTANT, text=text))
+                context.add(ChatMessage(role=item.role, text=text))
         return context
 
     def open_calls(self) -> tuple[ToolCall, ...]:

@@ -3,11 +3,14 @@
 import math
 from dataclasses import dataclass, field
 
+from hookflash.agent.record import RecordConfig
+from hookflash.agent.sound import HoldMusic
 from hookflash.agent.tool_policy import Filler
 from hookflash.errors import ConfigError
 from hookflash.machines.digits import DigitsConfig
 from hookflash.machines.time_limit import TimeLimitConfig
 from hookflash.machines.turn import TurnConfig
+from hookflash.pipeline.wording import TextForSpeech
 
 __all__ = ["SessionOptions"]
 
@@ -26,8 +29,11 @@ class SessionOptions:
         tts_within: seconds within which a sentence's next audio must come.
         max_tool_steps: rounds of tool calls in one reply, before the model must speak.
         tool_timeout: seconds of silence on the line after which a tool without a timeout of its own
-            is given up. While somebody is heard, on hold and in a transfer they do not count.
+            is given up, and so is an agent's `on_user_turn_completed`. While somebody is heard, on
+            hold and in a transfer they do not count.
         tool_output_limit: characters of a tool's answer that the model is given, at least 100.
+        tool_servers_within: seconds from the start that replies wait for tool servers which are
+            still being connected, from 0.0.
         tool_filler: said while a tool that has no filler of its own keeps the caller waiting.
         hangup_within: seconds that `hangup` and `leave` wait for what is being said to be heard.
         hook_within: seconds that a pipeline hook may take.
@@ -35,9 +41,15 @@ class SessionOptions:
             finished. Saves most of the model's latency, and costs a request in vain when the
             caller goes on; at most three in a turn.
         away_after: seconds of quiet after which the caller counts as away; None never.
+        hold_music: what a caller on hold hears, unless `hold` says otherwise.
         time_limit: how long the call may last.
         time_limit_warning: said before the time is up.
         time_limit_goodbye: said when it is up, before the call is ended.
+        wording: what a synthesiser is given for what is written: "two dollars and fifty cents"
+            for "$2.50", no markdown, no emoji. English unless told (`TextForSpeech("de")`); None
+            gives it the text as it is.
+        record: how the session is written down; None keeps a record where the `App` records
+            (`Settings.record_dir`), and none without.
 
     Raises:
         ConfigError: a field is out of its range.
@@ -52,14 +64,18 @@ class SessionOptions:
     max_tool_steps: int = 5
     tool_timeout: float = 30.0
     tool_output_limit: int = 16_000
+    tool_servers_within: float = 3.0
     tool_filler: Filler | None = None
     hangup_within: float = 15.0
     hook_within: float = 5.0
     think_ahead: bool = True
     away_after: float | None = 15.0
+    hold_music: HoldMusic = field(default_factory=HoldMusic)
     time_limit: TimeLimitConfig = field(default_factory=TimeLimitConfig)
     time_limit_warning: str = "I'm sorry, we have only a little time left on this call."
     time_limit_goodbye: str = "Our time is up, I'm afraid. Thank you for calling. Goodbye."
+    wording: TextForSpeech | None = TextForSpeech()
+    record: RecordConfig | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -68,6 +84,9 @@ class SessionOptions:
             if not 0 < seconds < math.inf:
                 msg = f"{name} is {seconds}; give seconds above 0"
                 raise ConfigError(msg)
+        if not 0 <= self.tool_servers_within < math.inf:
+            msg = f"tool_servers_within is {self.tool_servers_within}; give seconds from 0"
+            raise ConfigError(msg)
         if self.tool_output_limit < 100:
             msg = f"tool_output_limit is {self.tool_output_limit}; give characters, 100 or more"
             raise ConfigError(msg)

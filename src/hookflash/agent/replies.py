@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Any
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History
@@ -15,7 +16,9 @@ from hookflash.agent.thinking_ahead import Ahead
 from hookflash.agent.tool_runs import ToolRuns
 from hookflash.agent.tools import ForSession
 from hookflash.errors import HookflashError, LegClosed, LinkTimeout, ProviderError
+from hookflash.events.measures import ModelFinished
 from hookflash.pipeline.hooks import LLM_REQUEST, LLM_WORDS, RunningHooks
+from hookflash.pipeline.plain import without_controls
 from hookflash.pipeline.voice import Speaking
 from hookflash.providers.base import LLM, LlmChunk, TextDelta, ToolCallReady, Usage
 from hookflash.providers.chat import ChatContext, ChatMessage, ChatRole, ToolCall, ToolSchema
@@ -31,15 +34,21 @@ HandOff = Callable[[SpeechItem, ForSession], Awaitable[bool]]
 spoken, so that the model need not."""
 
 _AHEAD_MOST = 3
+# A model that writes more than this in one answer has lost its way: ten minutes of speech. Each
+# piece counts as a character, so that one that writes nothing, for ever, ends as well.
+_MOST = 10_000
 
 
 @dataclass(slots=True)
 class _Round:
-    """What one request to the model gave."""
+    """What one request to the model gave, and when."""
 
+    began: float
+    first_text: float | None = None
     calls: list[ToolCall] = field(default_factory=list[ToolCall])
     usage: Usage | None = None
     failed: HookflashError | None = None
+    stopped: bool = True
 
 
 class Replies:
@@ -56,6 +65,7 @@ class Replies:
         runs: ToolRuns,
         *,
         tools: Callable[[], Sequence[ToolSchema]],
+        tools_ready: Callable[[], Coroutine[Any, Any, None]],
         hand_off: HandOff,
         history: History,
         emitter: Emitter,
@@ -70,6 +80,7 @@ class Replies:
             speech: says what the model says.
             runs: runs the tools.
             tools: gives what the model is told about the agent's tools as of now.
+            tools_ready: waits a little for tools that are still on their way.
             hand_off: does what a tool's value for the session asks for.
             history: is asked about and added to.
             emitter: tells listeners.
@@ -81,6 +92,7 @@ class Replies:
         self._speech = speech
         self._runs = runs
         self._tools = tools
+        self._tools_ready = tools_ready
         self._hand_off = hand_off
         self._history = history
         self._emitter = emitter
@@ -108,6 +120,7 @@ class Replies:
         """
         self._speech.think(active=True)
         try:
+            await item.unless_stopped(self._tools_ready())
             for step in range(self._options.max_tool_steps + 1):
                 last = step == self._options.max_tool_steps
                 choice = "none" if last else tool_choice if step == 0 else None
@@ -141,11 +154,25 @@ class Replies:
         tool_choice: str | None,
     ) -> _Round:
         """One request: its words are said as they come, its tool calls are returned."""
-        done = _Round()
+        done = _Round(began=clock.now())
+        try:
+            await self._request(item, turn, instructions, tool_choice, done)
+        finally:
+            self._tell_request(item, turn, done)
+        return done
+
+    async def _request(
+        self,
+        item: SpeechItem,
+        turn: AnsweredTurn | None,
+        instructions: str | None,
+        tool_choice: str | None,
+        done: _Round,
+    ) -> None:
         speaking: Speaking | None = None
         try:
             context = self._history.for_model(instructions)
-            words = self._words(context, tool_choice, turn, done)
+            words = self._words(context, tool_choice, done)
             if self._hooks.any(LLM_WORDS):
                 words = self._hooks.words(words)
             async with aclosing(words) as deltas:
@@ -153,11 +180,15 @@ class Replies:
                     if speaking is None:
                         speaking = self._speech.begin(item, turn=turn)
                     speaking.push(delta)
+            if tool_choice == "none":
+                done.calls.clear()
             if not done.calls and (speaking is None or not speaking.said):
                 msg = "the model gave neither words nor a tool call"
                 raise ProviderError(msg, retryable=True)
+            done.stopped = False
         except LegClosed:
-            return _Round()
+            done.calls.clear()
+            return
         except HookflashError as exc:
             done.failed = exc
         except Exception as exc:  # noqa: BLE001  # a provider's bug: the caller must hear something
@@ -169,16 +200,37 @@ class Replies:
         if speaking is not None:
             speaking.finish(drop_unfinished=done.failed is not None)
             self._speech.expect(speaking.said)
-        return done
+
+    def _tell_request(self, item: SpeechItem, turn: AnsweredTurn | None, done: _Round) -> None:
+        first, since = done.first_text, self._emitter.since_began
+        usage = done.usage or Usage()
+        stopped = "stopped" if done.stopped else ""
+        self._emitter.tell(
+            ModelFinished,
+            turn="" if turn is None else turn.id,
+            utterance=item.handle.id,
+            provider=self.llm.name,
+            began=since(done.began),
+            first_text=None if first is None else since(first),
+            ended=self._emitter.now(),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            tool_calls=len(done.calls),
+            failed=stopped if done.failed is None else done.failed.reason,
+        )
 
     async def _words(
-        self, context: ChatContext, tool_choice: str | None, turn: AnsweredTurn | None, done: _Round
+        self, context: ChatContext, tool_choice: str | None, done: _Round
     ) -> AsyncGenerator[str, None]:
         """The words of one request; what else it gives is put into `done`."""
         within = self._options.llm_within
+        most = _MOST
         tools = self._tools()
-        stream = self._take_ahead(context, tools) if tool_choice is None else None
-        if stream is None:
+        ahead = self._take_ahead(context, tools) if tool_choice is None else None
+        if ahead is not None:
+            done.began = ahead.began
+            stream = ahead.stream()
+        else:
             context = await self._hooks.run(LLM_REQUEST, context)
             stream = self.llm.chat(context, tools=tools, tool_choice=tool_choice)
         async with aclosing(stream) as chunks:
@@ -189,17 +241,24 @@ class Replies:
                 except TimeoutError as exc:
                     msg = f"the model gave nothing for {within:.1f} s"
                     raise LinkTimeout(msg) from exc
+                most -= 1
                 match chunk:
                     case None:
                         return
                     case TextDelta():
-                        if turn is not None and turn.first_text is None:
-                            turn.first_text = clock.now()
-                        yield chunk.text
+                        text = without_controls(chunk.text)
+                        most -= len(text)
+                        if done.first_text is None:
+                            done.first_text = ahead.first_text if ahead else clock.now()
+                        if text:
+                            yield text
                     case ToolCallReady():
                         done.calls.append(chunk.call)
                     case Usage():
                         done.usage = chunk
+                if most < 0:
+                    msg = "the model does not end"
+                    raise ProviderError(msg)
 
     # Thinking ahead.
 
@@ -233,10 +292,8 @@ class Replies:
             async for chunk in chunks:
                 yield chunk
 
-    def _take_ahead(
-        self, context: ChatContext, tools: Sequence[ToolSchema]
-    ) -> AsyncGenerator[LlmChunk, None] | None:
-        """Return the stream that was begun ahead, if it is about exactly this."""
+    def _take_ahead(self, context: ChatContext, tools: Sequence[ToolSchema]) -> Ahead | None:
+        """Return the request that was begun ahead, if it is about exactly this."""
         ahead, self._ahead = self._ahead, None
         self._ahead_count = 0
         if ahead is None:
@@ -244,7 +301,7 @@ class Replies:
         if not ahead.fits(context, tools):
             ahead.close()
             return None
-        return ahead.stream()
+        return ahead
 
     def close(self) -> None:
         """The session ends: calls whose tools will not come back are answered so."""

@@ -17,21 +17,38 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
+from hookflash.agent.answers import Answers
 from hookflash.agent.conversation import KEYPAD, Conversation, Host
 from hookflash.agent.emitter import Emitter, Handler
 from hookflash.agent.guard import Guard
 from hookflash.agent.history import History
+from hookflash.agent.keys import DTMFHandler
+from hookflash.agent.measures import SessionMetrics, TurnMeter
 from hookflash.agent.options import SessionOptions
+from hookflash.agent.record import Journal, RecordConfig
+from hookflash.agent.recording import RecordingConfig, SessionRecording
+from hookflash.agent.sensitive import Sensitive
+from hookflash.agent.sound import (
+    BackgroundAudioHandlerConfig,
+    HoldMusic,
+    SessionSound,
+    ThinkingAudio,
+)
 from hookflash.agent.speech import Speech, running_item
 from hookflash.agent.speech_queue import SpeechItem, SpeechMode
 from hookflash.agent.status import Status
-from hookflash.agent.tools import AnyTool, ForSession, ToolContext, find_tools, tools_by_name
+from hookflash.agent.switches import Switches
+from hookflash.agent.tool_servers import ServerTools
+from hookflash.agent.tools import ForSession, Tool, ToolContext, find_tools, tools_by_name
 from hookflash.agent.utterance import UtteranceHandle
+from hookflash.agent.voicemail import VoiceMailDetector, VoicemailHost, VoicemailWatch
 from hookflash.agent.wake_up import WakeUpStep, idle_config
 from hookflash.calls.call import Call, current_call
-from hookflash.errors import SessionClosed, UsageError
+from hookflash.calls.recording import Recorder
+from hookflash.errors import HookflashError, SessionClosed, UsageError
 from hookflash.events import Record
 from hookflash.events.idle import IdleCommand
 from hookflash.events.session import (
@@ -54,12 +71,15 @@ from hookflash.events.time_limit import (
     TimeLimitEvent,
 )
 from hookflash.events.turn import ExpectationSet
+from hookflash.events.voicemail import CarrierVerdict, VoicemailVerdict
 from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
 from hookflash.machines.status import StatusConfig
 from hookflash.machines.time_limit import TimeLimitMachine
+from hookflash.pipeline.concealment import Concealment
 from hookflash.pipeline.hooks import Hooks, RunningHooks
 from hookflash.pipeline.pipeline import Pipeline
+from hookflash.pipeline.sound import Sound, SoundSource
 from hookflash.providers.base import LLM, STT, TTS, VAD
 from hookflash.providers.chat import (
     AgentHandoff,
@@ -67,8 +87,9 @@ from hookflash.providers.chat import (
     ChatMessage,
     ChatRole,
     ToolCall,
-    ToolOutput,
+    as_plain,
 )
+from hookflash.providers.tool_server import ToolServer
 from hookflash.runtime.chance import new_id
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.tasks import TaskOwner
@@ -97,14 +118,17 @@ class Agent(ForSession):
 
     Attributes:
         tools: by name, as of now.
+        mcp_servers: whose tools it has besides.
         inherit_context: whether its model is shown the conversation that other agents had before.
+        thinking_audio: what is heard while it thinks; None is nothing.
     """
 
     def __init__(
         self,
         instructions: str = "",
-        tools: Iterable[AnyTool] = (),
+        tools: Iterable[Tool] = (),
         *,
+        mcp_servers: Iterable[ToolServer] = (),
         inherit_context: bool = True,
     ) -> None:
         """Take instructions, and tools besides the methods marked as such.
@@ -112,14 +136,18 @@ class Agent(ForSession):
         Args:
             instructions: what the model is told about its part.
             tools: functions marked `@function_tool`.
+            mcp_servers: servers whose tools it has besides; see `ToolServer`.
             inherit_context: whether its model is shown the conversation of agents before it.
 
         Raises:
             UsageError: two tools have the same name.
         """
         self._instructions = instructions
-        self.tools: dict[str, AnyTool] = tools_by_name((*find_tools(self).values(), *tools))
+        self.tools: dict[str, Tool] = {}
+        self.update_tools(tools)
+        self.mcp_servers = tuple(mcp_servers)
         self.inherit_context = inherit_context
+        self.thinking_audio: ThinkingAudio | None = None
         self._session: AgentSession[Any] | None = None
 
     @property
@@ -145,6 +173,14 @@ class Agent(ForSession):
             raise UsageError(msg)
         return self._session
 
+    def update_tools(self, tools: Iterable[Tool]) -> None:
+        """Have these tools besides the methods marked as such, from the model's next request on.
+
+        Raises:
+            UsageError: two different tools have the same name; the tools stay as they were.
+        """
+        self.tools = tools_by_name((*find_tools(self).values(), *tools))
+
     def join(self, session: "AgentSession[Any]") -> None:
         """A session takes the agent.
 
@@ -155,6 +191,54 @@ class Agent(ForSession):
             msg = "this agent is in another session; make an agent for each"
             raise UsageError(msg)
         self._session = session
+
+    def set_thinking_audio(
+        self, file: SoundSource | None = None, volume: float = 0.3, delay: float = 0.6
+    ) -> None:
+        """Let a sound be heard while this agent thinks or its tools run and nothing is said.
+
+        Args:
+            file: a file, a built-in sound's name or a `Sound`; None is the built-in keyboard.
+            volume: factor from 0 to 1.
+            delay: seconds of thinking before it begins.
+
+        Raises:
+            ConfigError: a number is out of its range, or there is no such file.
+        """
+        self.thinking_audio = ThinkingAudio(file or "keyboard", volume, delay)
+
+    async def play_background_audio(
+        self,
+        file: SoundSource | None = None,
+        volume: float = 1.0,
+        looping: bool = False,
+        override_thinking: bool = True,
+    ) -> None:
+        """Play a sound in the background, as `AgentSession.play_background_audio`.
+
+        Args:
+            file: a file, a built-in sound's name or a `Sound`; None is the built-in office.
+            volume: factor from 0 to 1.
+            looping: begin again where it ends.
+            override_thinking: whether the thinking sound may be heard over it.
+
+        Raises:
+            ConfigError: a number is out of its range, or the file cannot be read.
+            MissingExtra: the file needs `hookflash[sound]`.
+            UsageError: the agent is in no session.
+        """
+        config = BackgroundAudioHandlerConfig(
+            file or "office", mode="mixing", volume=volume, looping=looping
+        )
+        await self.session.play_background_audio(config, override_thinking)
+
+    async def stop_background_audio(self) -> None:
+        """Fade the background out, as `AgentSession.stop_background_audio`.
+
+        Raises:
+            UsageError: the agent is in no session.
+        """
+        await self.session.stop_background_audio()
 
     async def on_enter(self) -> None:
         """The agent has the line. Say the greeting here."""
@@ -211,6 +295,8 @@ class AgentSession(Generic[UserDataT]):
         pipeline: its ears, mind and voice as of now.
         options: how it behaves.
         hooks: see, and may change, what goes through the stages of this session.
+        background_audio_config: what is heard in the background from the answer on.
+        voice_mail_detector: finds out who has answered; None if nobody asked.
         on_wake_up: called when nobody was heard for the seconds that `wake_up` says.
     """
 
@@ -220,6 +306,10 @@ class AgentSession(Generic[UserDataT]):
         pipeline: Pipeline,
         *,
         wake_up: float | Sequence[WakeUpStep] | None = None,
+        background_audio: BackgroundAudioHandlerConfig | None = None,
+        dtmf_handler: DTMFHandler | None = None,
+        recording: RecordingConfig | None = None,
+        voice_mail_detector: VoiceMailDetector | None = None,
         options: SessionOptions | None = None,
         userdata: UserDataT | None = None,
     ) -> None:
@@ -230,6 +320,11 @@ class AgentSession(Generic[UserDataT]):
             pipeline: its ears, mind and voice; may serve other sessions too.
             wake_up: seconds of silence after which `on_wake_up` is called, and again after each
                 further; or steps (`wake_up_ladder()` makes the usual ones); None never does.
+            background_audio: heard from the answer on.
+            dtmf_handler: what to do with each key that the caller presses.
+            recording: how the call is recorded; None leaves that to the app.
+            voice_mail_detector: finds out who has answered before anything is said. Not used on a
+                call that came in through a carrier: a person phones us.
             options: how it behaves.
             userdata: the program's own data, for tools (`RunContext.userdata`).
 
@@ -242,18 +337,32 @@ class AgentSession(Generic[UserDataT]):
         self.pipeline = pipeline
         self.options = options or SessionOptions()
         self.hooks = Hooks()
+        self.background_audio_config = background_audio
+        self.voice_mail_detector = voice_mail_detector
         self.on_wake_up: Callable[[], Awaitable[None] | None] | None = None
         self._userdata = userdata
         self._steps = () if wake_up is None or isinstance(wake_up, (int, float)) else wake_up
         self._emitter = Emitter()
+        self._meter = TurnMeter(self._emitter, closing=lambda: self.closed)
+        self._journal: Journal | None = None
         self._history = History()
         self._guard = Guard(self._emitter)
         status = StatusConfig(away_after=self.options.away_after)
         self._status = Status(self._emitter, status, idle_config(wake_up))
         self._owner = TaskOwner(self.id, on_error=self._task_failed)
+        self._servers = ServerTools(
+            self._emitter, self._owner, within=self.options.tool_servers_within
+        )
+        self._switches = Switches(self._emitter)
+        self._answers = Answers()
+        self._concealment = Concealment(self.options.turn.lexicon, changed=self._concealed)
+        self._dtmf_handler = dtmf_handler
+        self._recording_config = recording
+        self._recording: SessionRecording | None = None
         self._call: Call | None = None
         self._leg: Leg | None = None
         self._conversation: Conversation | None = None
+        self._sound: SessionSound | None = None
         self._limit: Driver[TimeLimitEvent, TimeLimitCommand] | None = None
         self._switching: asyncio.Future[None] | None = None
         self._exited = False
@@ -301,10 +410,15 @@ class AgentSession(Generic[UserDataT]):
         for item in self.history.items:
             if isinstance(item, ChatMessage):
                 if item.role is not ChatRole.SYSTEM or include_system_messages:
-                    items.append({"type": "message", **dataclasses.asdict(item)})
+                    items.append(as_plain(item))
             elif include_function_calls:
-                items.append({"type": _KINDS[type(item)], **dataclasses.asdict(item)})
+                items.append(as_plain(item))
         return items
+
+    @property
+    def metrics(self) -> SessionMetrics:
+        """The session in figures as of now; complete once it is closed."""
+        return self._meter.snapshot()
 
     @property
     def agent_state(self) -> AgentState:
@@ -322,6 +436,17 @@ class AgentSession(Generic[UserDataT]):
         speech = self._speech
         current = speech.queue.current if speech is not None else None
         return current.handle if current is not None else None
+
+    @property
+    def voicemail_verdict(self) -> VoicemailVerdict | None:
+        """Who has answered; None before it is known, and without a detector."""
+        watch = self._conversation.voicemail if self._conversation is not None else None
+        return watch.verdict if watch is not None else None
+
+    @property
+    def is_voicemail_detected(self) -> bool:
+        """Whether an answering machine has answered, as far as is known."""
+        return self.voicemail_verdict is VoicemailVerdict.MACHINE
 
     @property
     def closed(self) -> bool:
@@ -374,7 +499,8 @@ class AgentSession(Generic[UserDataT]):
 
         Raises:
             CallNotAnswered: the call ended before it was answered.
-            MissingExtra: a provider's package is not installed.
+            ConfigError: the background's file cannot be read.
+            MissingExtra: a provider's package, or one for the background, is not installed.
             ProviderError: a provider cannot work as configured.
             UsageError: the session was started before, or there is no call.
             SessionClosed: it is over.
@@ -389,13 +515,21 @@ class AgentSession(Generic[UserDataT]):
             raise UsageError(msg)
         self._call = call if isinstance(call, Call) else Call.of_leg(call)
         await self.pipeline.prepare()
+        if self.options.wording is not None:
+            await self.options.wording.prepare()
+        if self.voice_mail_detector is not None:
+            await self.voice_mail_detector.prepare()
         leg = self._leg = await self._call.answer()
         self._emitter.start(self._owner)
+        self._switches.follow(self.pipeline.providers)
+        self._begin_record(self._call)
+        self._servers.use(self.agent.mcp_servers)
         self._conversation = Conversation(
             leg,
             self.pipeline,
             Host(
-                tools=lambda: self.agent.tools,
+                tools=lambda: self._servers.beside(self.agent.tools),
+                tools_ready=self._servers.ready,
                 make_context=lambda call, handle: RunContext(call, self, handle),
                 turn_completed=self._turn_completed,
                 hand_off=self._hand_off,
@@ -413,15 +547,42 @@ class AgentSession(Generic[UserDataT]):
                 within=self.options.hook_within,
                 failed=self._guard.failed,
             ),
+            meter=self._meter,
             tape=self._call.tape,
+            concealment=self._concealment,
+            answers=self._answers,
+            dtmf_handler=self._dtmf_handler,
         )
+        self._watch_for_voicemail(self._call, self._conversation, leg)
+        recording = self._recording = SessionRecording(
+            self._call,
+            self._recording_config,
+            say=lambda text: self.say(text, interruptible=False),
+            answers=self._answers,
+            emitter=self._emitter,
+            owner=self._owner,
+        )
+        self._sound = SessionSound(
+            leg,
+            emitter=self._emitter,
+            owner=self._owner,
+            thinking=lambda: self.agent.thinking_audio,
+        )
+        if self.background_audio_config is not None:
+            try:
+                await self._sound.play_background_audio(self.background_audio_config)
+            except HookflashError:
+                await self.close("error")
+                raise
         if wait_for_participant:
             await _first_sign(leg)
         self._status.start(self._wake, self._call.tape)
         self._start_time_limit()
         self._emitter.tell(SessionStarted)
         try:
-            await self._unless_closed(self.agent.on_enter())
+            await self._unless_closed(recording.begin())
+            if not self.closed:
+                await self._unless_closed(self.agent.on_enter())
         except Exception:
             await self.close("error")
             raise
@@ -473,7 +634,7 @@ class AgentSession(Generic[UserDataT]):
         message: str | AsyncIterable[str],
         *,
         interruptible: bool = True,
-        audio: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = None,
+        audio: bytes | Sound | Iterable[bytes] | AsyncIterable[bytes] | None = None,
         add_to_chat_context: bool = True,
         mode: SpeechMode = SpeechMode.QUEUE,
         priority: int = 0,
@@ -485,8 +646,8 @@ class AgentSession(Generic[UserDataT]):
         Args:
             message: plain text, whole or as it comes.
             interruptible: whether the caller may cut it short.
-            audio: ready-made PCM16 at the leg's sample rate, whole or as it comes, instead of
-                synthesis.
+            audio: ready-made PCM16 at the leg's sample rate, whole or as it comes, or a `Sound`,
+                instead of synthesis.
             add_to_chat_context: whether it goes into the history.
             mode: what becomes of what is said and waits.
             priority: of what waits, a higher one is said earlier.
@@ -495,10 +656,11 @@ class AgentSession(Generic[UserDataT]):
             SessionClosed: the session is over, or was not started.
             UsageError: there is neither a synthesiser nor audio.
         """
-        return self._live().speech.say(
+        conversation = self._live()
+        return conversation.speech.say(
             message,
             interruptible=interruptible,
-            audio=_as_audio(audio),
+            audio=_as_audio(audio, conversation.sample_rate),
             keep=add_to_chat_context,
             mode=mode,
             priority=priority,
@@ -567,22 +729,152 @@ class AgentSession(Generic[UserDataT]):
     async def send_dtmf(self, digits: str) -> None:
         """Press keys, after what is queued to be said; return when they were played.
 
+        In a tool they are pressed now.
+
+        Args:
+            digits: `0-9 * # A-D`; `w` waits 0.5 s, `W` 1 s.
+
         Raises:
             SessionClosed: the session is over, or was not started.
-            UsageError: a character that no key has.
+            UsageError: there are none, or a character that no key has; nothing was sent.
         """
-        self._require_open()
-        if self._leg is None:
-            msg = "the session has no leg yet"
+        if not digits:
+            msg = "send_dtmf() was given no keys"
+            raise UsageError(msg)
+        await self._live().speech.press(digits)
+
+    # What nobody else may see.
+
+    def sensitive(self) -> Sensitive:
+        """Conceal the caller's numbers while `with session.sensitive() as secret:` lasts.
+
+        Every digit is `•` to listeners, on the tape, in the history and to the model, and the
+        recording is paused. `await secret.answer()` has the real ones.
+        """
+        return Sensitive(self._concealment, self._answers)
+
+    def _concealed(self, on: bool) -> None:
+        if self._recording is not None:
+            self._recording.conceal(on)
+
+    # Recording.
+
+    @property
+    def recording(self) -> Recorder | None:
+        """The call's recording, going on or stopped; None if there was none."""
+        return self._call.recording if self._call is not None else None
+
+    def start_recording(self, path: Path) -> Recorder:
+        """Record the call from now until it or the session ends.
+
+        Args:
+            path: the file, `.wav`, `.opus` or `.ogg`; overwritten.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: it is being recorded already, or another kind of file.
+            MissingExtra: Opus, and `soundfile` is not installed.
+            OSError: the file cannot be written.
+        """
+        return self._live_recording().start(path)
+
+    def pause_recording(self) -> None:
+        """Record silence from now on; time goes on in the file. Idempotent.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: the call is not recorded.
+        """
+        self._live_recording().pause()
+
+    def resume_recording(self) -> None:
+        """Record sound again, unless sensitive mode is on. Idempotent.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: the call is not recorded.
+        """
+        self._live_recording().resume()
+
+    def stop_recording(self) -> None:
+        """End the recording, and finish the file. Idempotent.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: the call is not recorded.
+        """
+        self._live_recording().stop()
+
+    def _live_recording(self) -> SessionRecording:
+        self._live()
+        if self._recording is None:
+            msg = "the session is not started; call start() first"
             raise SessionClosed(msg)
-        await self._leg.send_dtmf(digits)
+        return self._recording
+
+    # Sounds.
+
+    async def play_background_audio(
+        self, config: BackgroundAudioHandlerConfig, override_thinking: bool = True
+    ) -> None:
+        """Play a sound under whatever is said; it cross-fades with the one that plays.
+
+        Returns when it has begun. It goes on when the agent is interrupted.
+
+        Args:
+            config: what, and how.
+            override_thinking: whether the thinking sound may be heard over it.
+
+        Raises:
+            ConfigError: the file cannot be read; the message says why.
+            MissingExtra: the file needs `hookflash[sound]`.
+            SessionClosed: the session is over, or was not started.
+        """
+        await self._live_sound().play_background_audio(config, override_thinking)
+
+    async def stop_background_audio(self) -> None:
+        """Fade the background out. Nothing happens if there is none.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+        """
+        await self._live_sound().stop_background_audio()
+
+    async def start_thinking_audio(self) -> None:
+        """Play the agent's thinking sound now, until it speaks or `stop_thinking_audio`.
+
+        It comes by itself when an agent with `set_thinking_audio` keeps the caller waiting.
+
+        Raises:
+            ConfigError, MissingExtra: as `play_background_audio`.
+            SessionClosed: the session is over, or was not started.
+        """
+        await self._live_sound().start_thinking_audio()
+
+    async def stop_thinking_audio(self) -> None:
+        """Hush the thinking sound until the agent thinks anew. Idempotent.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+        """
+        await self._live_sound().stop_thinking_audio()
+
+    def _live_sound(self) -> SessionSound:
+        self._live()
+        if self._sound is None:
+            msg = "the session is not started; call start() first"
+            raise SessionClosed(msg)
+        return self._sound
 
     # Hold.
 
-    def hold(self) -> None:
+    def hold(self, music: HoldMusic | None = None) -> None:
         """Put the caller on hold: they are not listened to, and nothing new is said. Idempotent.
 
         What is being said is said to its end; what is asked to be said waits. Keys are heard.
+
+        Args:
+            music: what they hear meanwhile; None is `SessionOptions.hold_music`.
 
         Raises:
             SessionClosed: the session is over, or was not started.
@@ -593,6 +885,7 @@ class AgentSession(Generic[UserDataT]):
             conversation.ears.deafen("on_hold")
             self._status.begin(Doing.ON_HOLD)
             self._emitter.tell(HoldChanged, on_hold=True)
+            self._live_sound().hold(music or self.options.hold_music, self._say_on_hold)
 
     def unhold(self) -> None:
         """Take the caller off hold; what waited is said. Idempotent.
@@ -604,8 +897,14 @@ class AgentSession(Generic[UserDataT]):
         if self._status.goes_on(Doing.ON_HOLD):
             self._status.end(Doing.ON_HOLD)
             conversation.ears.undeafen("on_hold")
+            self._live_sound().unhold()
             self._emitter.tell(HoldChanged, on_hold=False)
             conversation.release_speech("on_hold")
+
+    async def _say_on_hold(self, line: str) -> None:
+        speech = self._live().speech
+        if not speech.mute:
+            await speech.say(line, interruptible=False, keep=False, during_hold=True)
 
     # Changes in mid-call.
 
@@ -652,7 +951,8 @@ class AgentSession(Generic[UserDataT]):
             tts: another synthesiser.
             vad: another detector.
             voice: another voice of the synthesiser.
-            language: another language (BCP 47, such as `de`) of synthesiser and recogniser.
+            language: another language (BCP 47, such as `de`) of synthesiser, recogniser and
+                wording.
             instructions: others for the agent that has the line.
 
         Raises:
@@ -683,16 +983,21 @@ class AgentSession(Generic[UserDataT]):
         if not what:
             msg = "change() was given nothing to change"
             raise UsageError(msg)
+        wording = conversation.speech.wording
+        if language is not None and wording is not None:
+            wording = await asyncio.to_thread(wording.variant, language)
+            await wording.prepare()
         fresh = [part for part in new.providers if part not in old.providers]
         await asyncio.gather(*(part.prepare() for part in fresh))
         self._require_open()
-        conversation.ears.replace(stt=new.stt, vad=new.vad)
+        conversation.replace_ears(stt=new.stt, vad=new.vad)
         # Nothing below can fail.
         self.pipeline = new
+        self._switches.follow(new.providers)
         if new.llm is not old.llm:
             conversation.replace_llm(new.llm)
         if new.tts is not old.tts:
-            conversation.speech.replace_tts(new.tts)
+            conversation.speech.replace_tts(new.tts, wording)
         if instructions is not None:
             self.agent.instructions = instructions
         self._emitter.tell(PipelineChanged, what=tuple(what))
@@ -722,10 +1027,30 @@ class AgentSession(Generic[UserDataT]):
         handoff = AgentHandoff(old=type(old).__name__, new=type(agent).__name__)
         self._history.hand_off(handoff, agent.instructions, carry=agent.inherit_context)
         self._emitter.tell(AgentSwitched, old=handoff.old, new=handoff.new)
+        self._servers.use(agent.mcp_servers)
         await self._guard.run(agent.on_enter())
 
     async def _turn_completed(self, text: str) -> None:
         await self.agent.on_user_turn_completed(text)
+
+    # The record.
+
+    def _begin_record(self, call: Call) -> None:
+        for observer in call.observers:
+            self._emitter.on("*", observer)
+        config = self.options.record
+        if config is None and call.record_dir is not None:
+            config = RecordConfig(directory=call.record_dir)
+        if config is not None:
+            self._journal = Journal(
+                config,
+                session=self.id,
+                call=call,
+                emitter=self._emitter,
+                history=self._history.as_heard,
+                owner=self._owner,
+                sensitive=lambda: self._concealment.on,
+            )
 
     # Silence and time.
 
@@ -777,6 +1102,48 @@ class AgentSession(Generic[UserDataT]):
                     self.say(self.options.time_limit_goodbye, interruptible=False)
                 self._begin_hangup("time_limit")
 
+    # Who has answered.
+
+    def carrier_said(self, verdict: CarrierVerdict) -> None:
+        """Tell the `voice_mail_detector` what the carrier says about who answered.
+
+        Twilio reports it as `AnsweredBy` to the address in `AsyncAmdStatusCallback`. Nothing
+        happens without a detector, or once that is done.
+        """
+        if self._conversation is not None and self._conversation.voicemail is not None:
+            self._conversation.voicemail.carrier_said(verdict)
+
+    def _watch_for_voicemail(self, call: Call, conversation: Conversation, leg: Leg) -> None:
+        detector = self.voice_mail_detector
+        if detector is None or (call.direction == "inbound" and call.carrier_call_id is not None):
+            return
+        speech = conversation.speech
+        conversation.voicemail = VoicemailWatch(
+            detector,
+            leg,
+            VoicemailHost(
+                hold=lambda: conversation.hold_speech("voicemail"),
+                release=lambda answer: conversation.release_speech("voicemail", answer=answer),
+                waits=lambda: bool(speech.queue.waiting),
+                drop=lambda reason: speech.interrupt(reason, force=True),
+                say=lambda text: speech.say(text, interruptible=False, during_hold=True),
+                end_call=self._end_call,
+            ),
+            emitter=self._emitter,
+            owner=self._owner,
+            guard=self._guard,
+            tape=call.tape,
+        )
+
+    async def _end_call(self, reason: str) -> None:
+        """Hang up without a last word: there is nobody to hear it."""
+        self._hangup_reason = reason
+        if self._speech is not None:
+            self._speech.ending = True
+        if self._call is not None and self._call.ended is None:
+            await self._call.hangup(reason)
+        await self.close(reason)
+
     # The end.
 
     def _begin_hangup(self, reason: str) -> None:
@@ -815,8 +1182,19 @@ class AgentSession(Generic[UserDataT]):
             conversation.speech.interrupt("closed", force=True)
             await self._exit()
             await conversation.aclose()
+        if self._sound is not None:
+            self._sound.close()
+        self._switches.close()
+        self._meter.close()
+        self._answers.close()
+        self._concealment.close()
+        if self._recording is not None:
+            self._recording.close()
         self._emitter.tell(SessionClosedEvent, reason=reason)
         await self._emitter.drain()
+        if self._journal is not None:
+            await self._journal.finish(reason)
+        await self._servers.aclose()
         await self._owner.aclose()
         if not self._closed.done():
             self._closed.set_result(reason)
@@ -857,19 +1235,12 @@ class AgentSession(Generic[UserDataT]):
             raise error
 
 
-_KINDS: Mapping[type, str] = {
-    ToolCall: "function_call",
-    ToolOutput: "function_call_output",
-    AgentHandoff: "agent_handoff",
-}
-
-
 def _as_audio(
-    audio: bytes | Iterable[bytes] | AsyncIterable[bytes] | None,
+    audio: bytes | Sound | Iterable[bytes] | AsyncIterable[bytes] | None, rate: int
 ) -> bytes | AsyncIterable[bytes] | None:
     if audio is None or isinstance(audio, (bytes, AsyncIterable)):
         return audio
-    return b"".join(audio)
+    return audio.pcm(rate) if isinstance(audio, Sound) else b"".join(audio)
 
 
 async def _first_sign(leg: Leg) -> None:

@@ -12,20 +12,20 @@ from hookflash.agent.options import SessionOptions
 from hookflash.agent.speech_queue import SpeechItem, SpeechMode, SpeechQueue
 from hookflash.agent.status import Status
 from hookflash.agent.utterance import UtteranceHandle
+from hookflash.audio.tones import dtmf_tones
 from hookflash.errors import HookflashError, UsageError
-from hookflash.events.session import (
-    SpeechInterrupted,
-    TurnMetrics,
-    UtteranceBegan,
-    UtteranceSpoken,
-)
+from hookflash.events.digits import MASK, DtmfSent
+from hookflash.events.measures import VoiceFinished
+from hookflash.events.session import SpeechInterrupted, UtteranceBegan, UtteranceSpoken
 from hookflash.events.status import Doing
 from hookflash.events.turn import AgentSpeechEnded, AgentSpeechStarted, AgentThinking
 from hookflash.legs.base import Leg
+from hookflash.pipeline.concealment import Concealment
 from hookflash.pipeline.ears import Ears
 from hookflash.pipeline.expectation import guess_expectation
 from hookflash.pipeline.hooks import AGENT_TURN_ENDED, AGENT_TURN_STARTED, RunningHooks
-from hookflash.pipeline.voice import Speaking, Voice
+from hookflash.pipeline.voice import Speaking, Synthesis, Voice, synthesis_error
+from hookflash.pipeline.wording import TextForSpeech
 from hookflash.providers.base import TTS
 from hookflash.providers.chat import ToolSchema
 from hookflash.runtime import clock
@@ -40,21 +40,17 @@ running_item: ContextVar[SpeechItem | None] = ContextVar("hookflash_running_item
 
 @dataclass(slots=True)
 class AnsweredTurn:
-    """A turn of the caller's that is being answered, and when things happened.
+    """A turn of the caller's that is being answered.
 
     Attributes:
         id: of the turn.
         ended: when it was taken to be over.
         speech_ended: when the caller stopped speaking; None if they did not speak.
-        first_text: when the model gave its first words.
-        measured: whether its `TurnMetrics` were told.
     """
 
     id: str
     ended: float
     speech_ended: float | None
-    first_text: float | None = None
-    measured: bool = False
 
 
 class Speech:
@@ -78,6 +74,7 @@ class Speech:
         owner: TaskOwner,
         options: SessionOptions,
         hooks: RunningHooks,
+        concealment: Concealment,
         tools: Callable[[], Sequence[ToolSchema]],
     ) -> None:
         """Begin the queue, and have the apology rendered."""
@@ -85,7 +82,13 @@ class Speech:
         self.ending = False
         self.asked = 0
         self._leg = leg
-        self._voice = Voice(leg, tts, first_audio_within=options.tts_within, hooks=hooks)
+        self._voice = Voice(
+            leg,
+            tts,
+            first_audio_within=options.tts_within,
+            hooks=hooks,
+            wording=options.wording,
+        )
         self._ears = ears
         self._history = history
         self._status = status
@@ -93,9 +96,11 @@ class Speech:
         self._owner = owner
         self._options = options
         self._hooks = hooks
+        self._concealment = concealment
         self._tools = tools
         self._apology: bytes | None = None
         self._audible: set[Speaking] = set()
+        self._to_be_heard: set[Speaking] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._says: set[UtteranceHandle] = set()
         owner.start(self.queue.run(), name="speech")
@@ -107,9 +112,15 @@ class Speech:
         """Whether only ready-made audio can be said."""
         return self._voice.tts is None
 
-    def replace_tts(self, tts: TTS | None) -> None:
-        """Let another synthesiser, prepared, say what is begun from now on."""
+    @property
+    def wording(self) -> TextForSpeech | None:
+        """What is said for what is written."""
+        return self._voice.wording
+
+    def replace_tts(self, tts: TTS | None, wording: TextForSpeech | None) -> None:
+        """Let another synthesiser, prepared, say what is begun from now on, in other words."""
         self._voice.tts = tts
+        self._voice.wording = wording
         if tts is not None:
             self._owner.start(self._prepare_apology(), name="apology")
 
@@ -160,6 +171,28 @@ class Speech:
         self.enqueue(item, mode)
         return handle
 
+    def press(self, digits: str) -> UtteranceHandle:
+        """Queue keys to be pressed; nobody's voice cuts them short.
+
+        Raises:
+            UsageError: a character that no key has.
+        """
+        dtmf_tones(digits)  # a wrong digit is found here, before anything is sent
+        handle = UtteranceHandle(new_id("keys"), interruptible=False)
+
+        async def work(item: SpeechItem) -> None:
+            keys = self._leg.send_dtmf(digits)
+            item.when_stopped(keys.cancel)
+            if (await keys).interrupted:
+                handle.cut()
+            else:
+                secret = self._concealment.on
+                told = MASK * len(digits) if secret else digits
+                self._emitter.tell(DtmfSent, digits=told, sensitive=secret)
+
+        self.enqueue(SpeechItem(handle, work))
+        return handle
+
     def apologise(self, parent: SpeechItem | None = None) -> None:
         """Say that something went wrong, from audio made beforehand if there is some."""
         if self.ending or (self._apology is None and self.mute):
@@ -189,18 +222,24 @@ class Speech:
         keep: bool = True,
     ) -> Speaking:
         """Begin to say something as part of a running item: `push` its words, then `finish`."""
+        of = self._emitter.turn if turn is None else turn.id
 
         def begun() -> None:
-            self._began(speaking, item, turn)
+            self._began(speaking, item, of)
 
         speaking = self._voice.begin(self._owner, on_begin=begun, audio=audio)
         item.when_stopped(speaking.stop)
+        if self._status.goes_on(Doing.THINKING):
+            # Until its first sound is heard, the caller is still waiting for the agent's thought.
+            self._to_be_heard.add(speaking)
+            self._status.begin(Doing.THINKING)
+        shown = self._concealment.shown()
         place = (
-            self._history.keep_place(lambda: speaking.said, lambda: speaking.heard)
+            self._history.keep_place(lambda: shown(speaking.said), lambda: shown(speaking.heard))
             if keep
             else None
         )
-        settle = self._settle(item, speaking, place, ready_made=audio is not None)
+        settle = self._settle(item, speaking, place, of, shown, ready_made=audio is not None)
         task = self._owner.start(settle, name=f"settle {item.handle.id}")
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
@@ -219,8 +258,7 @@ class Speech:
     def think(self, *, active: bool) -> None:
         """A reply begins or ends to be thought of."""
         (self._status.begin if active else self._status.end)(Doing.THINKING)
-        if not self._audible:
-            self._ears.tell(AgentThinking(active=self._status.goes_on(Doing.THINKING)))
+        self._tell_thinking()
 
     def expect(self, words: str) -> None:
         """Tell the ears what kind of answer these words ask for."""
@@ -254,27 +292,40 @@ class Speech:
             UsageError: there is neither a synthesiser nor audio.
         """
         if self.mute and audio is None:
-            msg = "there is no synthesiser: give Pipeline(tts=...), or audio"
+            msg = (
+                "there is no synthesiser: give Pipeline(tts=...), or audio. "
+                "A realtime model speaks its own words: use reply(instructions=...)"
+            )
             raise UsageError(msg)
 
     async def _settle(
-        self, item: SpeechItem, speaking: Speaking, place: Place | None, *, ready_made: bool
+        self,
+        item: SpeechItem,
+        speaking: Speaking,
+        place: Place | None,
+        turn: str,
+        shown: Callable[[str], str],
+        *,
+        ready_made: bool,
     ) -> None:
         """Wait until it is over, and put what was heard where it belongs."""
         spoken = await speaking.spoken()
         interrupted = spoken.played.interrupted
         if place is not None:
-            self._history.settle(place, spoken.heard, interrupted=interrupted)
+            self._history.settle(place, shown(spoken.heard), interrupted=interrupted)
         item.handle.heard(spoken.heard)
         if interrupted:
             item.handle.cut()
         self._fell_silent(speaking)
-        self._hooks.plain(AGENT_TURN_ENDED, spoken.heard)
+        self._hooks.plain(AGENT_TURN_ENDED, shown(spoken.heard))
+        if spoken.synthesis is not None:
+            self._tell_synthesis(item.handle.id, turn, spoken.synthesis, spoken.error)
         self._emitter.tell(
             UtteranceSpoken,
+            turn=turn,
             utterance=item.handle.id,
-            said=spoken.said,
-            heard=spoken.heard,
+            said=shown(spoken.said),
+            heard=shown(spoken.heard),
             played_ms=spoken.played.played_ms,
             interrupted=interrupted,
         )
@@ -284,19 +335,30 @@ class Speech:
             if not ready_made and self._apology is not None:
                 self.apologise()
 
-    def _began(self, speaking: Speaking, item: SpeechItem, turn: AnsweredTurn | None) -> None:
+    def _began(self, speaking: Speaking, item: SpeechItem, turn: str) -> None:
         if not self._audible:
             self._ears.tell(AgentThinking(active=False))
             self._ears.tell(AgentSpeechStarted(interruptible=item.handle.interruptible))
         self._audible.add(speaking)
         self._status.begin(Doing.AGENT_SPEAKING)
+        self._thought_of(speaking)
         self._hooks.plain(AGENT_TURN_STARTED, "")
-        self._emitter.tell(UtteranceBegan, utterance=item.handle.id)
-        if turn is not None and not turn.measured:
-            turn.measured = True
-            self._tell_metrics(turn, speaking)
+        self._emitter.tell(UtteranceBegan, turn=turn, utterance=item.handle.id)
+
+    def _thought_of(self, speaking: Speaking) -> None:
+        """It is heard now, or never will be."""
+        if speaking in self._to_be_heard:
+            self._to_be_heard.discard(speaking)
+            self._status.end(Doing.THINKING)
+
+    def _tell_thinking(self) -> None:
+        if not self._audible:
+            self._ears.tell(AgentThinking(active=self._status.goes_on(Doing.THINKING)))
 
     def _fell_silent(self, speaking: Speaking) -> None:
+        if speaking in self._to_be_heard:
+            self._thought_of(speaking)
+            self._tell_thinking()
         if speaking not in self._audible:
             return
         self._audible.discard(speaking)
@@ -306,22 +368,30 @@ class Speech:
                 self._ears.tell(AgentThinking(active=True))
         self._status.end(Doing.AGENT_SPEAKING)
 
-    def _tell_metrics(self, turn: AnsweredTurn, speaking: Speaking) -> None:
-        began = turn.speech_ended
+    def _tell_synthesis(
+        self, utterance: str, turn: str, made: Synthesis, error: HookflashError | None
+    ) -> None:
+        first, since = made.first_audio, self._emitter.since_began
         self._emitter.tell(
-            TurnMetrics,
-            latency=None if began is None else clock.now() - began,
-            endpointing=None if began is None else turn.ended - began,
-            llm_first_text=None if turn.first_text is None else turn.first_text - turn.ended,
-            tts_first_audio=speaking.first_audio_after,
+            VoiceFinished,
+            turn=turn,
+            utterance=utterance,
+            provider=made.provider,
+            began=since(made.began),
+            first_audio=None if first is None else since(first),
+            ended=since(made.ended),
+            characters=made.characters,
+            audio_ms=made.audio_ms,
+            failed="" if error is None else error.reason,
         )
 
     async def _prepare_apology(self) -> None:
         """Have the apology ready, so that it can be said when the synthesiser cannot."""
         try:
             self._apology = await self._voice.render_once(self._options.apology)
-        except HookflashError as exc:
-            self._emitter.tell_error("tts", exc.reason, str(exc))
+        except Exception as exc:  # noqa: BLE001  # a provider's bug ends like its failure
+            error = synthesis_error(exc)
+            self._emitter.tell_error("tts", error.reason, str(error))
 
 
 async def _push(words: AsyncIterable[str], speaking: Speaking) -> None:

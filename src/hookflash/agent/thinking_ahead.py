@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from hookflash.providers.base import LlmChunk
+from hookflash.providers.base import LlmChunk, TextDelta
 from hookflash.providers.chat import ChatContext, ChatItem, ChatMessage, ChatRole, ToolSchema
+from hookflash.runtime import clock
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["Ahead"]
@@ -14,7 +15,12 @@ Stream = Callable[[ChatContext, Sequence[ToolSchema]], AsyncGenerator[LlmChunk, 
 
 
 class Ahead:
-    """One request to the model, running; its chunks wait until somebody wants them."""
+    """One request to the model, running; its chunks wait until somebody wants them.
+
+    Attributes:
+        began: when it was made, in the loop's seconds.
+        first_text: when its first words came; None as long as none have.
+    """
 
     def __init__(
         self, context: ChatContext, tools: Sequence[ToolSchema], ask: Stream, owner: TaskOwner
@@ -30,6 +36,8 @@ class Ahead:
         self._context = context
         self._tools = list(tools)
         self._chunks: asyncio.Queue[LlmChunk | Exception | None] = asyncio.Queue()
+        self.began = clock.now()
+        self.first_text: float | None = None
         self._task = owner.start(self._read(ask), name="think ahead")
 
     def is_for(self, text: str) -> bool:
@@ -63,6 +71,8 @@ class Ahead:
         try:
             async with aclosing(ask(self._context, self._tools)) as chunks:
                 async for chunk in chunks:
+                    if self.first_text is None and isinstance(chunk, TextDelta):
+                        self.first_text = clock.now()
                     self._chunks.put_nowait(chunk)
         except Exception as exc:  # noqa: BLE001  # raised where the stream is read, if it ever is
             self._chunks.put_nowait(exc)

@@ -149,7 +149,8 @@ class TurnCompleted(SessionRecord, frozen=True, kw_only=True):
     """The caller's turn is over, and will be answered.
 
     Attributes:
-        text: its words.
+        text: its words; empty if a realtime model heard the turn: they follow as
+            `user.transcription`.
         reason: as `TurnEndReason`, or `keypad`.
         speech_ended: when the caller stopped speaking, in seconds as `at`; None if they keyed.
     """
@@ -268,7 +269,8 @@ class SpeechInterrupted(SessionRecord, frozen=True, kw_only=True):
     """The caller took the turn while the agent spoke or thought.
 
     Attributes:
-        reason: `words`, `stop_word`, `duration`, `keys`, or `program`.
+        reason: `words`, `stop_word`, `duration`, `keys`, `speech` (a realtime model heard the
+            caller), or `program`.
     """
 
     reason: str
@@ -310,9 +312,15 @@ class ToolFinished(SessionRecord, frozen=True, kw_only=True):
 
 @named("dtmf.received")
 class DtmfReceived(SessionRecord, frozen=True, kw_only=True):
-    """The caller pressed a key."""
+    """The caller pressed a key.
+
+    Attributes:
+        digit: one of `0-9 * # A-D`; `•` in sensitive mode.
+        sensitive: whether that mode was on.
+    """
 
     digit: str
+    sensitive: bool = False
 
 
 @named("error")
@@ -320,7 +328,7 @@ class ErrorOccurred(SessionRecord, frozen=True, kw_only=True):
     """Something failed. The session goes on if it can.
 
     Attributes:
-        source: `stt`, `llm`, `tts`, `vad`, `tool`, `hook`, `turn`, `handler`.
+        source: `stt`, `llm`, `realtime`, `tts`, `vad`, `tool`, `hook`, `turn`, `handler`, `record`.
         reason: short stable word, as `HookflashError.reason`.
         message: for people; holds no words of the caller.
         recoverable: whether the session goes on.

@@ -4,10 +4,10 @@ the turn machine, its decisions to whoever runs the conversation.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from hookflash.errors import HookflashError, ProviderError
+from hookflash.errors import HookflashError, LinkError, ProviderError, UsageError
 from hookflash.events.digits import DigitsEntered
 from hookflash.events.turn import (
     BackchannelHeard,
@@ -31,7 +31,9 @@ from hookflash.events.turn import (
 from hookflash.legs.base import Leg
 from hookflash.machines.digits import DigitsConfig, DigitsEvent, DigitsMachine
 from hookflash.machines.turn import TurnConfig, TurnMachine
+from hookflash.pipeline.concealment import Concealment
 from hookflash.pipeline.hooks import STT_AUDIO, STT_WORDS, RunningHooks
+from hookflash.pipeline.plain import without_controls
 from hookflash.providers.base import STT, VAD, Hearing, VoiceStream, VoiceVerdict
 from hookflash.providers.chat import ToolSchema
 from hookflash.runtime import clock
@@ -52,19 +54,19 @@ class ConversationListener(Protocol):
     """Who runs the conversation. Called on the loop's thread; must not block."""
 
     def turn_ended(self, turn: EndTurn) -> None:
-        """The caller's turn is over: answer it."""
+        """The caller's turn is over: answer it. Its words as they may be seen."""
         ...
 
     def number_keyed(self, digits: str) -> None:
-        """The caller has keyed a number."""
+        """The caller has keyed a number. Its digits as they may be seen."""
         ...
 
     def digit_keyed(self, digit: str) -> None:
-        """The caller pressed one key."""
+        """The caller pressed one key; the real one."""
         ...
 
-    def caller_speaking(self, speaking: bool) -> None:
-        """The caller began to speak, or stopped."""
+    def caller_speaking(self, speaking: bool, at: float) -> None:
+        """The caller began to speak at `at`, or stopped; before now, by the loop's clock."""
         ...
 
     def words_heard(self, text: str, final: bool) -> None:
@@ -73,6 +75,10 @@ class ConversationListener(Protocol):
 
     def interrupted(self, reason: str) -> None:
         """The caller has taken the turn: stop speaking and thinking."""
+        ...
+
+    def speech_paused(self) -> None:
+        """The agent hushed for what may be an interruption."""
         ...
 
     def speech_resumed(self) -> None:
@@ -103,6 +109,7 @@ class Ears:
         turn: TurnConfig,
         digits: DigitsConfig,
         tape: Tape | None = None,
+        concealment: Concealment | None = None,
     ) -> None:
         """Begin to listen.
 
@@ -116,15 +123,21 @@ class Ears:
             turn: for the turn machine.
             digits: for the digits machine.
             tape: where the machines write.
+            concealment: what may be seen of keys and words; None conceals nothing.
         """
         self._leg = leg
         self._stt = stt
         self._listener = listener
         self._hooks = hooks
         self._owner = owner
+        self._concealment = concealment or Concealment()
+        self._finish_key = digits.finish_key
         self._deaf: set[str] = set()
         self._caller_speaking = False
         self._restarts = 0
+        self._excused = False
+        """Whether what is being said was lost with a recogniser, and the caller knows."""
+        self._closed = False
         self._expectation: tuple[ExpectationSet, Sequence[ToolSchema]] | None = None
         self._turn: Driver[TurnEvent, TurnCommand] = Driver(
             TurnMachine(turn), self._obey, name="turn", tape=tape, config=turn
@@ -132,10 +145,10 @@ class Ears:
         self._digits: Driver[DigitsEvent, DigitsEntered] = Driver(
             DigitsMachine(digits), self._number_entered, name="digits", tape=tape, config=digits
         )
-        self._vad = vad
+        self._vad: VAD | None = vad
+        self._vad_restarts = 0
         self._voice: VoiceStream | None = None
-        if vad is not None:
-            self._voice = vad.watch(leg.sample_rate, self._verdict)
+        self._watch()
         self._hearing: Hearing | None = None
         self._listen()
         leg.listen(self)
@@ -183,7 +196,10 @@ class Ears:
                 self._hear_with(hearing)
 
     def deafen(self, reason: str) -> None:
-        """Hear silence instead of the caller, but for keys, until every reason is over. Idempotent."""
+        """Hear silence instead of the caller, until every reason is over. Keys are heard.
+
+        Idempotent.
+        """
         self._deaf.add(reason)
 
     def undeafen(self, reason: str) -> None:
@@ -192,6 +208,7 @@ class Ears:
 
     async def aclose(self) -> None:
         """Stop listening. Idempotent."""
+        self._closed = True
         self._leg.unlisten(self)
         self._turn.close()
         self._digits.close()
@@ -208,16 +225,23 @@ class Ears:
             # Silence, not nothing: detector and recogniser count time by what they are given.
             pcm = bytes(len(pcm))
         pcm = self._hooks.plain(STT_AUDIO, pcm)
-        if self._voice is not None:
-            self._voice.push(pcm, at)
-        if self._hearing is not None:
-            self._hearing.push(pcm)
+        try:
+            if self._voice is not None:
+                self._voice.push(pcm, at)
+        except Exception as exc:  # noqa: BLE001  # a provider's bug must not reach the leg
+            self._detector_failed(exc)
+        try:
+            if self._hearing is not None:
+                self._hearing.push(pcm)
+        except Exception as exc:  # noqa: BLE001  # as above
+            self._recogniser_failed(exc)
 
     def digit_received(self, digit: str, at: float) -> None:
         """A key of the caller."""
         self._listener.digit_keyed(digit)
-        self._turn.feed(DigitReceived(digit=digit))
-        self._digits.feed(DigitReceived(digit=digit))
+        key = DigitReceived(digit=self._concealment.key(digit, finish_key=self._finish_key))
+        self._turn.feed(key)
+        self._digits.feed(key)
 
     def leg_closed(self, reason: str) -> None:
         """No more will come."""
@@ -228,15 +252,37 @@ class Ears:
 
     def _verdict(self, verdict: VoiceVerdict) -> None:
         self._caller_speaking = verdict.speaking
-        self._listener.caller_speaking(verdict.speaking)
+        self._concealment.speaking(verdict.speaking)
+        self._listener.caller_speaking(verdict.speaking, verdict.at)
         if verdict.speaking:
+            self._excused = False
             self._turn.feed(SpeechStarted(onset=verdict.at))
         else:
             self._turn.feed(SpeechStopped(offset=verdict.at))
 
+    def _watch(self) -> None:
+        if self._vad is None:
+            return
+        try:
+            self._voice = self._vad.watch(self._leg.sample_rate, self._verdict)
+        except Exception as exc:
+            if isinstance(exc, UsageError) and not self._vad_restarts:
+                raise
+            # Told when there is somebody to listen.
+            self._owner.start(self._later(self._detector_failed, exc), name="vad failed")
+
     def _listen(self) -> None:
-        if self._stt is not None:
+        if self._stt is None:
+            return
+        try:
             self._hear_with(self._stt.listen(self._leg.sample_rate))
+        except Exception as exc:
+            if isinstance(exc, UsageError) and not self._restarts:
+                raise
+            self._owner.start(self._later(self._recogniser_failed, exc), name="stt failed")
+
+    async def _later(self, tell: Callable[[Exception], None], exc: Exception) -> None:
+        tell(exc)
 
     def _hear_with(self, hearing: Hearing) -> None:
         self._hearing = hearing
@@ -247,27 +293,53 @@ class Ears:
     async def _read(self, hearing: Hearing) -> None:
         try:
             async for heard in hearing.transcripts():
+                # One that never pauses must not stop everything else.
+                await asyncio.sleep(0)
                 transcript = await self._hooks.run(STT_WORDS, heard)
-                text = transcript.text.strip()
+                said = without_controls(transcript.text).strip()
+                text = self._concealment.words(said, final=transcript.final)
                 if text:
                     self._listener.words_heard(text, transcript.final)
                 if transcript.final:
+                    self._restarts = 0
                     self._turn.feed(TranscriptFinal(text=text, confidence=transcript.confidence))
                 elif text:
                     self._turn.feed(TranscriptPartial(text=text))
+            if not self._closed and not self._leg.closed:
+                msg = "the recogniser ended its stream"
+                raise LinkError(msg)
         except Exception as exc:  # noqa: BLE001  # a provider's bug ends like its failure
-            if hearing is not self._hearing:
-                return  # it was replaced meanwhile
-            error = exc if isinstance(exc, HookflashError) else _foreign(exc)
-            self._restarts += 1
-            again = self._restarts <= _RESTARTS and not self._leg.closed
-            self._listener.ear_failed("stt", error, again)
-            self._hearing = None
-            if again:
-                self._listen()
+            if hearing is self._hearing:  # it was not replaced meanwhile
+                self._recogniser_failed(exc)
         finally:
             if hearing is not self._hearing:
                 await asyncio.shield(hearing.aclose())
+
+    def _recogniser_failed(self, exc: Exception) -> None:
+        """Tell, and begin anew with a fresh stream; after too many, give up."""
+        error = exc if isinstance(exc, HookflashError) else _foreign("recogniser", exc)
+        before, self._hearing = self._hearing, None
+        if before is not None:
+            self._owner.start(before.aclose(), name="close stt")
+        self._excused = True
+        self._restarts += 1
+        again = self._restarts <= _RESTARTS and not self._leg.closed
+        self._listener.ear_failed("stt", error, again)
+        if again:
+            self._listen()
+
+    def _detector_failed(self, exc: Exception) -> None:
+        """Tell, and begin anew with a fresh stream; after too many, hear without one."""
+        error = exc if isinstance(exc, HookflashError) else _foreign("detector", exc)
+        before, self._voice = self._voice, None
+        if before is not None:
+            before.close()
+        if self._caller_speaking:
+            self._verdict(VoiceVerdict(speaking=False, at=clock.now()))
+        self._vad_restarts += 1
+        if self._vad_restarts <= _RESTARTS:
+            self._watch()
+        self._listener.ear_failed("vad", error, True)
 
     # From the machines.
 
@@ -277,6 +349,7 @@ class Ears:
                 self._listener.turn_ended(command)
             case PausePlayout():
                 self._leg.pause()
+                self._listener.speech_paused()
             case ResumePlayout():
                 self._leg.resume()
                 self._listener.speech_resumed()
@@ -286,17 +359,18 @@ class Ears:
                 if self._hearing is not None:
                     self._hearing.flush()
             case ReportTrouble():
-                self._listener.not_understood(command.trouble)
+                if not self._excused:
+                    self._listener.not_understood(command.trouble)
             case BackchannelHeard():
-                pass
+                self._concealment.turn(command.text)
 
     def _number_entered(self, entered: DigitsEntered) -> None:
         self._listener.number_keyed(entered.digits)
 
 
-def _foreign(exc: Exception) -> HookflashError:
-    _log.error("the recogniser's provider raised", exc_info=exc)
-    error = ProviderError(f"{type(exc).__name__} in the recogniser's provider")
+def _foreign(whose: str, exc: Exception) -> HookflashError:
+    _log.error("the %s's provider raised", whose, exc_info=exc)
+    error = ProviderError(f"{type(exc).__name__} in the {whose}'s provider")
     error.__cause__ = exc
     return error
 

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from hookflash.pipeline.wording.alignment import SpokenText
 from hookflash.providers.base import WordTime
 
 __all__ = ["HeardText"]
@@ -39,7 +40,7 @@ _LOOSE_ENDS = ",;:-\u2013\u2014\u060c\u3001\uff0c\uff1a\uff1b"
 
 @dataclass(slots=True)
 class _Piece:
-    text: str
+    text: SpokenText
     offset: float
     ms: float
     complete: bool
@@ -56,6 +57,10 @@ class HeardText:
     50 ms were played. Without, the time of a piece is divided among its words by their length,
     digits and pauses counted; while a piece is still being synthesised its length is estimated,
     never below what is already there.
+
+    A piece whose words differ from how it is written is added as a `SpokenText`: the words are
+    what takes time, and the text that was heard is given as it is written. Of what is said
+    differently ("$2.50") nothing counts as heard before the whole of it was.
     """
 
     __slots__ = ("_pieces",)
@@ -65,18 +70,25 @@ class HeardText:
         self._pieces: list[_Piece] = []
 
     def add(
-        self, text: str, ms: float = 0.0, words: Iterable[WordTime] = (), *, complete: bool = True
+        self,
+        text: str | SpokenText,
+        ms: float = 0.0,
+        words: Iterable[WordTime] = (),
+        *,
+        complete: bool = True,
     ) -> None:
         """Add the next piece. The piece before it is complete by that.
 
         Args:
-            text: as it was given to the synthesiser.
+            text: as it was written, with what was given to the synthesiser if that is another.
             ms: how much audio of it there is.
             words: its word times as far as they are known, relative to the piece's own start.
             complete: False if `extend` will follow with more of its audio.
         """
         if self._pieces:
             self._pieces[-1].complete = True
+        if isinstance(text, str):
+            text = SpokenText.plain(text)
         self._pieces.append(_Piece(text, self.total_ms, ms, complete, list(words)))
 
     def extend(self, ms: float, words: Iterable[WordTime] = (), *, complete: bool = False) -> None:
@@ -98,8 +110,8 @@ class HeardText:
 
     @property
     def full(self) -> str:
-        """The whole text."""
-        return _joined([piece.text for piece in self._pieces])
+        """The whole text, as written."""
+        return _joined([piece.text.written for piece in self._pieces])
 
     def heard(self, played_ms: float) -> str:
         """Return the beginning of the text that was heard when so much of the audio was played.
@@ -114,11 +126,12 @@ class HeardText:
         for piece in self._pieces:
             ends, times = _schedule(piece, pace)
             if piece.complete and played_ms >= piece.offset + piece.ms - _FRAME_MS:
-                texts.append(piece.text)
+                texts.append(piece.text.written)
                 continue
             count = bisect_right(times, played_ms - piece.offset)
             if count:
-                texts.append(piece.text[: ends[count - 1]])
+                end = piece.text.written_end(ends[count - 1])
+                texts.append(piece.text.written[:end].rstrip())
             if count < len(ends):
                 break
         heard = _joined(texts)
@@ -127,13 +140,15 @@ class HeardText:
     def _pace(self) -> float:
         """Milliseconds per letter in the pieces whose length is known."""
         done = [piece for piece in self._pieces if piece.complete and piece.ms > 0]
-        weight = sum(_weight(token[0]) for piece in done for token in _TOKEN.finditer(piece.text))
+        weight = sum(
+            _weight(token[0]) for piece in done for token in _TOKEN.finditer(piece.text.spoken)
+        )
         return sum(piece.ms for piece in done) / weight if weight else _PACE
 
 
 def _schedule(piece: _Piece, pace: float) -> tuple[list[int], list[float]]:
     """Return where each word of a piece ends in its text, and when it counts as heard (ms)."""
-    tokens = list(_TOKEN.finditer(piece.text))
+    tokens = list(_TOKEN.finditer(piece.text.spoken))
     weights = [_weight(token[0]) for token in tokens]
     exact = _known_ends([token[0] for token in tokens], piece)
     known = dict(exact)

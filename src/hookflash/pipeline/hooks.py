@@ -47,39 +47,58 @@ class HookPoint(Generic[T]):
 
     Attributes:
         name: its dotted name.
+        kind: what goes through there.
         plain: whether hooks must be plain functions, because nothing may wait there.
     """
 
-    __slots__ = ("name", "plain")
+    __slots__ = ("kind", "name", "plain")
 
-    def __init__(self, name: str, *, plain: bool = False) -> None:
+    def __init__(self, name: str, kind: type[T], *, plain: bool = False) -> None:
         self.name = name
+        self.kind = kind
         self.plain = plain
 
+    def checked(self, value: T, found: object) -> T:
+        """Return what a hook made of a value; None leaves it as it is.
 
-STT_AUDIO = HookPoint[bytes]("stt.audio", plain=True)
+        Raises:
+            TypeError: it is something else.
+            ValueError: it is audio of another length.
+        """
+        if found is None:
+            return value
+        if not isinstance(found, self.kind):
+            msg = f"it returned {type(found).__name__} instead of {self.kind.__name__}"
+            raise TypeError(msg)
+        if isinstance(value, bytes) and isinstance(found, bytes) and len(found) != len(value):
+            msg = f"it returned {len(found)} bytes instead of {len(value)}"
+            raise ValueError(msg)
+        return found
+
+
+STT_AUDIO = HookPoint("stt.audio", bytes, plain=True)
 """20 ms of the caller before detector and recogniser: PCM16 at the leg's rate, same length out."""
-STT_WORDS = HookPoint[Transcript]("stt.words")
+STT_WORDS = HookPoint("stt.words", Transcript)
 """Words from the recogniser, partial and final. Words made empty are dropped."""
-LLM_REQUEST = HookPoint[ChatContext]("llm.request")
+LLM_REQUEST = HookPoint("llm.request", ChatContext)
 """The conversation that the model is about to be given; a change is for this request alone."""
-LLM_WORDS = HookPoint[str]("llm.words")
+LLM_WORDS = HookPoint("llm.words", str)
 """The model's words as a stream: the hook is an async generator from words to words."""
-TTS_WORDS = HookPoint[str]("tts.words")
+TTS_WORDS = HookPoint("tts.words", str)
 """A piece of text before it is synthesised. The history keeps the words as they were."""
-TTS_AUDIO = HookPoint[bytes]("tts.audio", plain=True)
+TTS_AUDIO = HookPoint("tts.audio", bytes, plain=True)
 """Synthesised audio before it is played: PCM16 at the leg's rate, same length out."""
-TOOL_CALL = HookPoint[ToolCall]("tool.call")
+TOOL_CALL = HookPoint("tool.call", ToolCall)
 """A tool call before it runs."""
-TOOL_OUTPUT = HookPoint[ToolOutput]("tool.output")
+TOOL_OUTPUT = HookPoint("tool.output", ToolOutput)
 """What a tool answered, before the model reads it."""
-USER_TURN_STARTED = HookPoint[str]("user_turn.started", plain=True)
+USER_TURN_STARTED = HookPoint("user_turn.started", str, plain=True)
 """The caller began to speak; the value is empty."""
-USER_TURN_ENDED = HookPoint[str]("user_turn.ended", plain=True)
+USER_TURN_ENDED = HookPoint("user_turn.ended", str, plain=True)
 """The words of the caller's turn, before they enter the history."""
-AGENT_TURN_STARTED = HookPoint[str]("agent_turn.started", plain=True)
+AGENT_TURN_STARTED = HookPoint("agent_turn.started", str, plain=True)
 """The caller begins to hear the agent; the value is empty."""
-AGENT_TURN_ENDED = HookPoint[str]("agent_turn.ended", plain=True)
+AGENT_TURN_ENDED = HookPoint("agent_turn.ended", str, plain=True)
 """The words of an utterance that the caller heard."""
 
 _POINTS: dict[str, HookPoint[Any]] = {
@@ -189,11 +208,9 @@ class RunningHooks:
         """Pass a value through plain hooks."""
         for hook in self._of(point):
             try:
-                found = hook(value)
+                value = point.checked(value, hook(value))
             except Exception as exc:  # noqa: BLE001  # a user's hook: reported, passed over
                 self._failed(point.name, exc)
-                continue
-            value = value if found is None else found
         return value
 
     async def run(self, point: HookPoint[T], value: T) -> T:
@@ -203,15 +220,13 @@ class RunningHooks:
                 found = hook(value)
                 if asyncio.iscoroutine(found) or asyncio.isfuture(found):
                     async with asyncio.timeout(self._within):
-                        found = await cast("Awaitable[T | None]", found)
+                        found = await cast("Awaitable[object]", found)
+                value = point.checked(value, found)
             except TimeoutError:
                 msg = f"a hook took more than {self._within:.1f} s"
                 self._failed(point.name, LinkTimeout(msg))
-                continue
             except Exception as exc:  # noqa: BLE001  # a user's hook: reported, passed over
                 self._failed(point.name, exc)
-                continue
-            value = value if found is None else cast("T", found)
         return value
 
     async def words(self, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:

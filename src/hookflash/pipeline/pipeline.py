@@ -3,8 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from hookflash.errors import ConfigError
 from hookflash.pipeline.hooks import Hooks
-from hookflash.providers.base import LLM, STT, TTS, VAD, Provider
+from hookflash.providers.base import LLM, STT, TTS, VAD, Provider, TurnDetector
+from hookflash.providers.realtime import RealtimeModel
 
 __all__ = ["Pipeline"]
 
@@ -17,11 +19,18 @@ class Pipeline:
     the agent hears only keys, without `vad` turns end by what the recogniser says, without `llm`
     it says only what the program says, without `tts` only ready-made audio.
 
+    With `realtime`, a model that hears and speaks is mind, ears and voice. Parts given beside it
+    take over what it would do: with `stt` (and `vad`) we hear for it and give it the words, with
+    `tts` it answers in text and we speak, with `vad` alone we notice interruptions.
+
     Attributes:
         stt: ears.
         llm: mind.
         tts: voice.
         vad: notices speech and silence.
+        turn_detector: judges from the words whether the caller has finished; without one, the
+            rules of the turn machine do.
+        realtime: a speech-to-speech model, instead of `llm`.
         hooks: functions that see, and may change, what goes through:
             `@pipeline.hooks.on("llm.request")`.
     """
@@ -30,7 +39,27 @@ class Pipeline:
     llm: LLM | None = None
     tts: TTS | None = None
     vad: VAD | None = None
+    turn_detector: TurnDetector | None = None
+    realtime: RealtimeModel | None = None
     hooks: Hooks = field(default_factory=Hooks)
+
+    def __post_init__(self) -> None:
+        """Refuse parts that exclude each other.
+
+        Raises:
+            ConfigError: two minds, or nobody who notices the end of the caller's turn.
+        """
+        if self.realtime is None:
+            return
+        if self.llm is not None:
+            msg = "realtime and llm are two minds: give Pipeline one of them"
+            raise ConfigError(msg)
+        if self.stt is None and self.vad is None and not self.realtime.detects_turns:
+            msg = (
+                "nobody would notice the end of the caller's turn: give the realtime model "
+                "turn_detection, or Pipeline a vad"
+            )
+            raise ConfigError(msg)
 
     @classmethod
     def local(
@@ -56,7 +85,14 @@ class Pipeline:
     @property
     def providers(self) -> tuple[Provider, ...]:
         """Those that are there."""
-        parts: tuple[Provider | None, ...] = (self.stt, self.llm, self.tts, self.vad)
+        parts: tuple[Provider | None, ...] = (
+            self.stt,
+            self.llm,
+            self.tts,
+            self.vad,
+            self.turn_detector,
+            self.realtime,
+        )
         return tuple(part for part in parts if part is not None)
 
     async def prepare(self) -> None:

@@ -33,17 +33,19 @@ _PLACE = re.compile(
 
 # Never the end of a sentence, whatever follows.
 _TITLE = re.compile(
-    r"adm|capt|cf|cmdr|col|cpl|dr|e\.?g|fr|ft|gen|gov|hon|i\.?e|lt|maj|messrs|mrs?|ms|mt|mx|pres|"
-    r"prof|rep|rev|sen|sgt|st|supt|viz|vs"
+    r"adm|bzw|capt|cf|cmdr|col|cpl|d\.h|dott|dr|dra|e\.?g|evtl|fr|ft|gen|ggf|gov|hon|i\.?e|inkl|lt|"
+    r"maj|messrs|mrs?|ms|mt|mx|p\.?ej|pres|prof|rep|rev|sen|sgt|sig|sra|srta|st|supt|u\.a|usw|viz|vs|z\.b"
 )
 # No end of a sentence before a number ("No. 5", "Jan. 3"), but perhaps before a capital.
 _COUNTED = re.compile(
     r"apr|approx|apt|art|aug|bldg|ca|ch|dec|dept|ext|feb|figs?|jan|jul|jun|mar|max|min|nos?|nov|"
-    r"oct|op|para|pp|pt|rm|sect?|sept?|ste|suite|tel|vol"
+    r"n[ro]|nro|núm|oct|op|para|pp|pt|rm|sect?|sept?|ste|\w*str|suite|tel|vol"
 )
 _LAST_WORD = re.compile(r"[^\s\"'“‘«(\[{*_]+$")
 # Initials and acronyms: "J. K.", "U.S.".
 _LETTERS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*$")
+_SPACE = re.compile(r"[ \t\u00a0]")
+_ORDINAL = re.compile(r"(?<![\w.,:])[0-9]{1,2}\.$")
 _LIST_NUMBER = re.compile(r"\d{1,3}")
 # The first code point of the scripts whose signs are each about a syllable (CJK radicals).
 _FIRST_WIDE = 0x2E80
@@ -69,16 +71,23 @@ class SentenceSplitter:
         min_chars: a sentence shorter than this is joined to the one after it ("Sure. I can do
             that."), because each piece costs a synthesis and tiny ones sound chopped.
         max_chars: a piece longer than this is cut at its last clause, else at its last space,
-            else where it stands.
+            else where it stands; not between figures if there is another place.
+        ordinal_dots: the language writes ordinal numbers with a stop ("am 3. März"), so that a stop
+            behind one or two figures ends no sentence.
 
     Raises:
         UsageError: a number is below 1, or `max_chars` is not above the other two.
     """
 
-    __slots__ = ("_first", "_first_min", "_max", "_min", "_text")
+    __slots__ = ("_first", "_first_min", "_max", "_min", "_ordinal_dots", "_text")
 
     def __init__(
-        self, *, first_min_chars: int = 24, min_chars: int = 10, max_chars: int = 240
+        self,
+        *,
+        first_min_chars: int = 24,
+        min_chars: int = 10,
+        max_chars: int = 240,
+        ordinal_dots: bool = False,
     ) -> None:
         if min(first_min_chars, min_chars) < 1 or max_chars <= max(first_min_chars, min_chars):
             msg = "first_min_chars and min_chars must be at least 1 and max_chars above both"
@@ -86,6 +95,7 @@ class SentenceSplitter:
         self._first_min = first_min_chars
         self._min = min_chars
         self._max = max_chars
+        self._ordinal_dots = ordinal_dots
         self._text = ""
         self._first = True
 
@@ -116,14 +126,21 @@ class SentenceSplitter:
                 break
             if self._is_end(place):
                 return place.end()
-            if place["clause"] or place["wide_clause"]:
+            if place["wide_clause"] or (place["clause"] and not place["after"].isdigit()):
                 clause = place.end()
         if len(text) <= self._max:
             return None
         if clause:
             return clause
-        space = max(text.rfind(sign, 1, self._max + 1) for sign in " \t\u00a0")
-        return space if space > 0 else self._max
+        spaces = [found.start() for found in _SPACE.finditer(text, 1, self._max + 1)]
+        # "5 km", "March 3" and the groups of a telephone number stay together. What stands behind
+        # the last place is not known yet.
+        apart = [
+            at
+            for at in spaces
+            if at < self._max and not (text[at - 1].isdigit() or text[at + 1].isdigit())
+        ]
+        return (apart or spaces or [self._max])[-1]
 
     def _is_end(self, place: "re.Match[str]") -> bool:
         if place["line"]:
@@ -133,7 +150,12 @@ class SentenceSplitter:
             # Not within "March 3, 2026" or "9 – 5".
             in_number = bool(place["clause"]) and place["after"].isdigit()
             return self._first and weight >= self._first_min and not in_number
-        return weight >= self._min and not (place["stop"] and _is_inside(place))
+        if weight < self._min or not place["stop"]:
+            return weight >= self._min
+        return not (
+            _is_inside(place)
+            or (self._ordinal_dots and _ORDINAL.search(place.string, 0, place.end()))
+        )
 
 
 def _is_inside(place: "re.Match[str]") -> bool:

@@ -13,15 +13,49 @@ from hookflash.legs.base import Leg, Played, Playout
 from hookflash.pipeline.heard import HeardText
 from hookflash.pipeline.hooks import TTS_AUDIO, TTS_WORDS, RunningHooks
 from hookflash.pipeline.sentences import SentenceSplitter
+from hookflash.pipeline.wording import SpokenText, TextForSpeech
 from hookflash.providers.base import TTS
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["Speaking", "Spoken", "Voice"]
+__all__ = ["Speaking", "Spoken", "Synthesis", "Voice", "synthesis_error"]
 
 _log = logging.getLogger("hookflash.pipeline")
 
 # How much synthesised speech may wait to be played: enough for any network, little to throw away.
 _AHEAD_MS = 8_000.0
+# A synthesiser that gives more audio than this for a text has lost its way.
+_MOST_MS = 10_000.0
+_MOST_MS_PER_LETTER = 500.0
+# What a chunk counts for, however little is in it.
+_CHUNK_MS = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Synthesis:
+    """What the synthesiser did for an utterance. Moments are seconds of the loop's clock.
+
+    Attributes:
+        provider: its name.
+        began: when it was given the first text.
+        ended: when the last audio came, as of now.
+        first_audio: when the first did.
+        characters: how many it was given.
+        audio_ms: how much audio it made.
+    """
+
+    provider: str
+    began: float
+    ended: float
+    first_audio: float | None = None
+    characters: int = 0
+    audio_ms: float = 0.0
+
+    def add(self, ms: float, at: float) -> None:
+        """So much more audio came at `at`."""
+        self.ended = at
+        self.audio_ms += ms
+        if self.first_audio is None:
+            self.first_audio = at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +67,14 @@ class Spoken:
         heard: the words that the party heard.
         played: how much of the audio.
         error: why the rest was not said, if the synthesiser failed.
+        synthesis: what the synthesiser did, if it was asked.
     """
 
     said: str
     heard: str
     played: Played
     error: HookflashError | None = None
+    synthesis: Synthesis | None = None
 
 
 class Speaking:
@@ -55,14 +91,17 @@ class Speaking:
         """Queue it on the voice's leg."""
         self._voice = voice
         self._playout: Playout = voice.leg.play()
-        self._splitter = SentenceSplitter()
+        wording = voice.wording
+        self._splitter = wording.splitter() if wording else SentenceSplitter()
+        self._reword = wording.begin().take if wording else SpokenText.plain
         self._heard = HeardText()
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
         self._text = ""
         self._error: HookflashError | None = None
+        self._ready_ms: float | None = None
+        self._ready_whole = False
         self._stopped = False
-        self.first_audio_after: float | None = None
-        """Seconds from the first text for the synthesiser to its first audio."""
+        self._synthesis: Synthesis | None = None
         self._work = owner.start(self._synthesise(audio), name=f"speak {self._playout.id}")
         if on_begin is not None:
             owner.start(self._tell_begin(on_begin), name=f"begin {self._playout.id}")
@@ -94,7 +133,7 @@ class Speaking:
     @property
     def heard(self) -> str:
         """The words that the party has heard until now."""
-        return self._heard.heard(self._playout.played_ms)
+        return self._words.heard(self._playout.played_ms)
 
     @property
     def begun(self) -> bool:
@@ -107,8 +146,23 @@ class Speaking:
         self._playout.close()
         played = await self._playout
         cut = played.interrupted or self._error is not None
-        heard = self._heard.heard(played.played_ms) if cut else self._heard.full
-        return Spoken(said=self.said, heard=heard, played=played, error=self._error)
+        heard = self._words.heard(played.played_ms) if cut else self._words.full
+        return Spoken(
+            said=self.said,
+            heard=heard,
+            played=played,
+            error=self._error,
+            synthesis=self._synthesis,
+        )
+
+    @property
+    def _words(self) -> HeardText:
+        """The words beside their audio; of ready-made audio, as far as both have come."""
+        if self._ready_ms is None:
+            return self._heard
+        whole = HeardText()
+        whole.add(self.said, self._ready_ms, complete=self._ready_whole)
+        return whole
 
     async def _tell_begin(self, on_begin: Callable[[], None]) -> None:
         await self._playout.wait_started()
@@ -121,35 +175,33 @@ class Speaking:
                 await self._use(audio)
                 return
             while (piece := await self._pieces.get()) is not None:
-                await self._room()
+                await self._room(self._heard.total_ms)
                 await self._say(piece)
         except HookflashError as exc:
             self._error = exc
         except Exception as exc:  # noqa: BLE001  # a provider's bug: the caller must hear something
-            _log.error("the synthesiser's provider raised", exc_info=exc)
-            self._error = ProviderError(f"{type(exc).__name__} in the synthesiser's provider")
-            self._error.__cause__ = exc
+            self._error = synthesis_error(exc)
         finally:
             self._playout.close()
 
     async def _use(self, audio: bytes | AsyncIterable[bytes]) -> None:
-        """Play ready-made audio; the words pushed are what it says."""
-        while (piece := await self._pieces.get()) is not None:
-            self._text = self._text or piece
+        """Play ready-made audio; the words pushed, before it or beside it, are what it says."""
         rate = self._voice.leg.sample_rate
-        self._heard.add(self.said, complete=False)
+        self._ready_ms = 0.0
         async for pcm in _in_parts(audio):
-            await self._room()
-            self._heard.extend(duration_ms(pcm, rate))
+            await self._room(self._ready_ms)
+            self._ready_ms += duration_ms(pcm, rate)
             self._write(pcm)
-        self._heard.extend(0, complete=True)
+        self._ready_whole = True
+        while await self._pieces.get() is not None:
+            pass
 
     def _write(self, pcm: bytes) -> None:
         self._playout.write(self._voice.hooks.plain(TTS_AUDIO, pcm))
 
-    async def _room(self) -> None:
-        """Wait while enough is synthesised ahead of what was heard."""
-        while (ahead := self._heard.total_ms - self._playout.played_ms) > _AHEAD_MS:  # noqa: ASYNC110
+    async def _room(self, ready_ms: float) -> None:
+        """Wait while enough is ready ahead of what was heard."""
+        while (ahead := ready_ms - self._playout.played_ms) > _AHEAD_MS:  # noqa: ASYNC110
             # What is heard is known by the clock, so there is no event to wait for.
             await asyncio.sleep((ahead - _AHEAD_MS) / 1000)
 
@@ -160,9 +212,19 @@ class Speaking:
             msg = "there is no synthesiser"
             raise UsageError(msg)
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        self._heard.add(piece, complete=False)
-        words = await self._voice.hooks.run(TTS_WORDS, piece)
+        worded = self._reword(piece)
+        self._heard.add(worded, complete=False)
+        words = await self._voice.hooks.run(TTS_WORDS, worded.spoken.strip())
+        if not words:
+            # A line of marks, such as the fence around code.
+            return
+        made = self._synthesis
+        if made is None:
+            now = loop.time()
+            made = self._synthesis = Synthesis(provider=tts.name, began=now, ended=now)
+        made.characters += len(words)
+        half, audible = b"", 0.0
+        most = _MOST_MS + _MOST_MS_PER_LETTER * len(words)
         async with aclosing(tts.speak(words, rate)) as chunks:
             while True:
                 try:
@@ -173,10 +235,20 @@ class Speaking:
                     raise LinkTimeout(msg) from exc
                 if chunk is None:
                     break
-                if self.first_audio_after is None:
-                    self.first_audio_after = loop.time() - began
-                self._heard.extend(duration_ms(chunk.pcm, rate), chunk.words)
-                self._write(chunk.pcm)
+                pcm = half + chunk.pcm
+                pcm, half = pcm[: len(pcm) & ~1], pcm[len(pcm) & ~1 :]
+                length = duration_ms(pcm, rate)
+                audible += length
+                most -= length + _CHUNK_MS
+                if most < 0:
+                    msg = f"{tts.name} does not end"
+                    raise ProviderError(msg)
+                made.add(length, loop.time())
+                self._heard.extend(length, chunk.words)
+                self._write(pcm)
+        if not audible and any(sign.isalnum() for sign in words):
+            msg = f"{tts.name} gave no audio"
+            raise ProviderError(msg, retryable=True)
         self._heard.extend(0, complete=True)
 
 
@@ -184,7 +256,13 @@ class Voice:
     """Speaks on one leg with one synthesiser."""
 
     def __init__(
-        self, leg: Leg, tts: TTS | None, *, first_audio_within: float, hooks: RunningHooks
+        self,
+        leg: Leg,
+        tts: TTS | None,
+        *,
+        first_audio_within: float,
+        hooks: RunningHooks,
+        wording: TextForSpeech | None = None,
     ) -> None:
         """Know everybody.
 
@@ -193,11 +271,14 @@ class Voice:
             tts: prepared; None speaks ready-made audio only.
             first_audio_within: seconds within which each sentence's next audio must come.
             hooks: see words before they are synthesised, and the audio.
+            wording: what is said for what is written, before the hooks see it; None says it as
+                it is written.
         """
         self.leg = leg
         self.tts = tts
         self.first_audio_within = first_audio_within
         self.hooks = hooks
+        self.wording = wording
 
     def begin(
         self,
@@ -232,6 +313,8 @@ class Voice:
         if self.tts is None:
             msg = "there is no synthesiser"
             raise UsageError(msg)
+        if self.wording is not None:
+            text = self.wording.of(text).spoken
         rate = self.leg.sample_rate
         rendered = _rendered.setdefault(self.tts, {})
         if (text, rate) not in rendered:
@@ -239,8 +322,22 @@ class Voice:
             async with aclosing(self.tts.speak(text, rate)) as chunks:
                 async for chunk in chunks:
                     parts.append(chunk.pcm)
-            rendered[text, rate] = b"".join(parts)
+            pcm = b"".join(parts)
+            if len(pcm) < 2:
+                msg = f"{self.tts.name} gave no audio"
+                raise ProviderError(msg, retryable=True)
+            rendered[text, rate] = pcm[: len(pcm) & ~1]
         return rendered[text, rate]
+
+
+def synthesis_error(exc: Exception) -> HookflashError:
+    """Return what a synthesiser raised as one of our errors; log it if it is a bug of it."""
+    if isinstance(exc, HookflashError):
+        return exc
+    _log.error("the synthesiser's provider raised", exc_info=exc)
+    error = ProviderError(f"{type(exc).__name__} in the synthesiser's provider")
+    error.__cause__ = exc
+    return error
 
 
 async def _in_parts(audio: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -4,8 +4,8 @@ Items in the order in which they happened: messages, tool calls, tool outputs. W
 assistant message is what the caller heard.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolSchema",
+    "as_plain",
 ]
 
 
@@ -108,6 +109,18 @@ class ToolSchema:
 
 
 ChatItem: TypeAlias = ChatMessage | ToolCall | ToolOutput | AgentHandoff
+
+_TYPES: Mapping[type[ChatItem], str] = {
+    ChatMessage: "message",
+    ToolCall: "function_call",
+    ToolOutput: "function_call_output",
+    AgentHandoff: "agent_handoff",
+}
+
+
+def as_plain(item: ChatItem) -> dict[str, object]:
+    """Return an item as a dictionary, ready for JSON: its fields, and what it is as `type`."""
+    return {"type": _TYPES[type(item)], **asdict(item)}
 
 
 class ChatContext:

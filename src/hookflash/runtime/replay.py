@@ -16,6 +16,7 @@ from hookflash.machines.playout import PlayoutConfig, PlayoutMachine
 from hookflash.machines.status import StatusConfig, StatusMachine
 from hookflash.machines.time_limit import TimeLimitConfig, TimeLimitMachine
 from hookflash.machines.turn import TurnConfig, TurnMachine
+from hookflash.machines.voicemail import VoicemailConfig, VoicemailMachine
 from hookflash.runtime.tape import read_tape
 from hookflash.sansio import Machine
 
@@ -69,6 +70,7 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], AnyMachine]] = {
     "TimeLimitMachine": lambda config: TimeLimitMachine(msgspec.convert(config, TimeLimitConfig)),
     "PlayoutMachine": lambda config: PlayoutMachine(msgspec.convert(config, PlayoutConfig)),
     "TurnMachine": lambda config: TurnMachine(msgspec.convert(config, TurnConfig)),
+    "VoicemailMachine": lambda config: VoicemailMachine(msgspec.convert(config, VoicemailConfig)),
 }
 
 
