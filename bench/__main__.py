@@ -31,6 +31,7 @@ def main() -> None:
             "session",
             "sound",
             "voicemail",
+            "wording",
         ),
         help="calls under load (the default), the import, the fast demo, or a part by itself",
     )
@@ -68,6 +69,10 @@ def main() -> None:
             from bench.recogniser import print_recogniser
 
             print_recogniser()
+        case "wording":
+            from bench.wording import print_wording
+
+            print_wording()
         case "sound":
             from bench.sound import print_sound
 

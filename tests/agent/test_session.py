@@ -609,3 +609,20 @@ def test_two_runs_of_the_same_call_give_the_same_tape() -> None:
     first = clock.run(main(), virtual=True)
     assert first == clock.run(main(), virtual=True)
     assert len(first) > 5
+
+
+def test_what_a_handler_causes_is_told_after_its_cause_to_everyone() -> None:
+    async def main() -> None:
+        async with on_stage(Agent(), ["Yes."]) as stage:
+            seen: list[str] = []
+            stage.session.on("turn.completed", lambda _: stage.session.hold())
+            stage.session.on("*", lambda event: seen.append(event.name))
+            await stage.caller_says("hello")
+            await asyncio.sleep(1)
+            assert seen.index("turn.completed") < seen.index("call.hold_changed")
+            assert [event.sequence for event in stage.events] == sorted(  # type: ignore[attr-defined]
+                event.sequence  # type: ignore[attr-defined]
+                for event in stage.events
+            )
+
+    clock.run(main(), virtual=True)

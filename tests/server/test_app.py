@@ -443,7 +443,7 @@ def test_a_second_socket_cannot_take_over_a_live_stream() -> None:
                     json.dumps({"event": "media", "streamSid": "MZ1", "media": {"payload": frame}})
                 )
                 assert len((await reading).pcm) == 320
-                await reader.aclose()  # type: ignore[attr-defined]
+                await reader.aclose()
             assert await legs[0].wait_closed() == "peer_closed"
             await asyncio.sleep(10)
 

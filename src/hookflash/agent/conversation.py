@@ -22,7 +22,7 @@ from hookflash.agent.tool_runs import MakeContext, ToolRuns
 from hookflash.agent.tools import Tool
 from hookflash.agent.turn_judge import TurnJudge
 from hookflash.agent.utterance import UtteranceHandle
-from hookflash.agent.voicemail import VoicemailWatch
+from hookflash.agent.voicemail import VoiceMailDetector, VoicemailHost, VoicemailWatch
 from hookflash.errors import HookflashError, UsageError
 from hookflash.events.digits import MASK
 from hookflash.events.measures import AgentHushed, CallerSpeechBegan, CallerSpeechEnded
@@ -262,6 +262,37 @@ class Conversation:
         unanswered, self._unanswered = self._unanswered, None
         if answer and unanswered is not None and not queue.waiting and queue.current is None:
             self._answer(*unanswered)
+
+    def watch_for_voicemail(
+        self,
+        detector: VoiceMailDetector,
+        end_call: Callable[[str], Coroutine[Any, Any, None]],
+        tape: Tape | None,
+    ) -> None:
+        """Find out who has answered before anything is said.
+
+        Args:
+            detector: finds it out.
+            end_call: hangs up for a reason, without a last word.
+            tape: where its machine writes.
+        """
+        speech = self.speech
+        self.voicemail = VoicemailWatch(
+            detector,
+            self._leg,
+            VoicemailHost(
+                hold=lambda: self.hold_speech("voicemail"),
+                release=lambda answer: self.release_speech("voicemail", answer=answer),
+                waits=lambda: bool(speech.queue.waiting),
+                drop=lambda reason: speech.interrupt(reason, force=True),
+                say=lambda text: speech.say(text, interruptible=False, during_hold=True),
+                end_call=end_call,
+            ),
+            emitter=self._emitter,
+            owner=self._owner,
+            guard=self._guard,
+            tape=tape,
+        )
 
     def replace_llm(self, llm: LLM | None) -> None:
         """Let another model, prepared, think from the next request on."""

@@ -6,6 +6,7 @@ event of its own.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
@@ -43,6 +44,8 @@ class Emitter:
         self.turn = ""
         self._began = clock.now()
         self._sequence = 0
+        self._due: deque[SessionRecord] = deque()
+        self._telling = False
         self._handlers: list[tuple[str, Callable[[Any], Awaitable[None] | None]]] = []
         self._pending: asyncio.Queue[tuple[SessionRecord, Awaitable[None]]] = asyncio.Queue()
         self._owner: TaskOwner | None = None
@@ -100,6 +103,18 @@ class Emitter:
         self._tell(msgspec.structs.replace(record, sequence=self._sequence, at=self.now()))
 
     def _tell(self, event: SessionRecord) -> None:
+        """Tell everyone. What a handler causes is told when all have been told of its cause."""
+        self._due.append(event)
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._due:
+                self._deliver(self._due.popleft())
+        finally:
+            self._telling = False
+
+    def _deliver(self, event: SessionRecord) -> None:
         for name, handler in tuple(self._handlers):
             if name not in (event.name, "*"):
                 continue

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.tools import StopResponse
@@ -55,6 +55,16 @@ class Guard:
             return error is None
         self.failed("hook", error)
         return True
+
+    async def call(self, what: str, call_back: Callable[[], Awaitable[None] | None]) -> None:
+        """Call the program's function, plain or `async`; `what` names it in the event."""
+        try:
+            pending = call_back()
+        except Exception as exc:  # noqa: BLE001  # the program's: an event, no more
+            self.failed(what, exc)
+            return
+        if pending is not None:
+            await self.run(pending)
 
     def failed(self, what: str, error: BaseException) -> None:
         """Something of the program's raised; `what` names it in the event's message."""

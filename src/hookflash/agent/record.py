@@ -210,6 +210,33 @@ class Journal:
     is an `error` event from `record`, and the session goes on without a journal.
     """
 
+    @classmethod
+    def for_call(
+        cls,
+        call: Call,
+        config: RecordConfig | None,
+        *,
+        session: str,
+        emitter: Emitter,
+        history: Callable[[], ChatContext],
+        owner: TaskOwner,
+        sensitive: Callable[[], bool],
+    ) -> "Journal | None":
+        """Begin to write if the session is configured so, or the call's app keeps records."""
+        if config is None and call.record_dir is not None:
+            config = RecordConfig(directory=call.record_dir)
+        if config is None:
+            return None
+        return cls(
+            config,
+            session=session,
+            call=call,
+            emitter=emitter,
+            history=history,
+            owner=owner,
+            sensitive=sensitive,
+        )
+
     def __init__(
         self,
         config: RecordConfig,

@@ -7,7 +7,6 @@ what was heard. No lock is held anywhere while a model, a tool or the caller is 
 """
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import (
     AsyncIterable,
@@ -17,6 +16,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
@@ -25,10 +25,11 @@ from hookflash.agent.conversation import KEYPAD, Conversation, Host
 from hookflash.agent.emitter import Emitter, Handler
 from hookflash.agent.guard import Guard
 from hookflash.agent.history import History
+from hookflash.agent.hold import Hold
 from hookflash.agent.keys import DTMFHandler
 from hookflash.agent.measures import SessionMetrics, TurnMeter
 from hookflash.agent.options import SessionOptions
-from hookflash.agent.record import Journal, RecordConfig
+from hookflash.agent.record import Journal
 from hookflash.agent.recording import RecordingConfig, SessionRecording
 from hookflash.agent.sensitive import Sensitive
 from hookflash.agent.sound import (
@@ -41,44 +42,32 @@ from hookflash.agent.speech import Speech, running_item
 from hookflash.agent.speech_queue import SpeechItem, SpeechMode
 from hookflash.agent.status import Status
 from hookflash.agent.switches import Switches
+from hookflash.agent.time_limit import TimeLimit
 from hookflash.agent.tool_servers import ServerTools
 from hookflash.agent.tools import ForSession, Tool, ToolContext, find_tools, tools_by_name
 from hookflash.agent.utterance import UtteranceHandle
-from hookflash.agent.voicemail import VoiceMailDetector, VoicemailHost, VoicemailWatch
-from hookflash.agent.wake_up import WakeUpStep, idle_config
+from hookflash.agent.voicemail import VoiceMailDetector
+from hookflash.agent.wake_up import WakeUps, WakeUpStep, idle_config
 from hookflash.calls.call import Call, current_call
 from hookflash.calls.recording import Recorder
 from hookflash.errors import HookflashError, SessionClosed, UsageError
 from hookflash.events import Record
-from hookflash.events.idle import IdleCommand
 from hookflash.events.session import (
     AgentState,
     AgentSwitched,
-    HoldChanged,
-    LineSilent,
     PipelineChanged,
     SessionClosedEvent,
     SessionStarted,
     UserState,
-)
-from hookflash.events.status import Doing
-from hookflash.events.time_limit import (
-    LimitReached,
-    LimitStarted,
-    LimitStopped,
-    LimitWarning,
-    TimeLimitCommand,
-    TimeLimitEvent,
 )
 from hookflash.events.turn import ExpectationSet
 from hookflash.events.voicemail import CarrierVerdict, VoicemailVerdict
 from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
 from hookflash.machines.status import StatusConfig
-from hookflash.machines.time_limit import TimeLimitMachine
 from hookflash.pipeline.concealment import Concealment
 from hookflash.pipeline.hooks import Hooks, RunningHooks
-from hookflash.pipeline.pipeline import Pipeline
+from hookflash.pipeline.pipeline import Pipeline, changed, differences
 from hookflash.pipeline.sound import Sound, SoundSource
 from hookflash.providers.base import LLM, STT, TTS, VAD
 from hookflash.providers.chat import (
@@ -91,7 +80,6 @@ from hookflash.providers.chat import (
 )
 from hookflash.providers.tool_server import ToolServer
 from hookflash.runtime.chance import new_id
-from hookflash.runtime.driver import Driver
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["KEYPAD", "Agent", "AgentSession", "RunContext"]
@@ -297,7 +285,6 @@ class AgentSession(Generic[UserDataT]):
         hooks: see, and may change, what goes through the stages of this session.
         background_audio_config: what is heard in the background from the answer on.
         voice_mail_detector: finds out who has answered; None if nobody asked.
-        on_wake_up: called when nobody was heard for the seconds that `wake_up` says.
     """
 
     def __init__(
@@ -339,9 +326,7 @@ class AgentSession(Generic[UserDataT]):
         self.hooks = Hooks()
         self.background_audio_config = background_audio
         self.voice_mail_detector = voice_mail_detector
-        self.on_wake_up: Callable[[], Awaitable[None] | None] | None = None
         self._userdata = userdata
-        self._steps = () if wake_up is None or isinstance(wake_up, (int, float)) else wake_up
         self._emitter = Emitter()
         self._meter = TurnMeter(self._emitter, closing=lambda: self.closed)
         self._journal: Journal | None = None
@@ -350,6 +335,15 @@ class AgentSession(Generic[UserDataT]):
         status = StatusConfig(away_after=self.options.away_after)
         self._status = Status(self._emitter, status, idle_config(wake_up))
         self._owner = TaskOwner(self.id, on_error=self._task_failed)
+        self._wake_ups = WakeUps(
+            wake_up,
+            emitter=self._emitter,
+            guard=self._guard,
+            owner=self._owner,
+            say=self.say,
+            reply=self.reply,
+            hang_up=self.hangup,
+        )
         self._servers = ServerTools(
             self._emitter, self._owner, within=self.options.tool_servers_within
         )
@@ -363,7 +357,7 @@ class AgentSession(Generic[UserDataT]):
         self._leg: Leg | None = None
         self._conversation: Conversation | None = None
         self._sound: SessionSound | None = None
-        self._limit: Driver[TimeLimitEvent, TimeLimitCommand] | None = None
+        self._limit: TimeLimit | None = None
         self._switching: asyncio.Future[None] | None = None
         self._exited = False
         self._exiting = False
@@ -453,6 +447,15 @@ class AgentSession(Generic[UserDataT]):
         """Whether the session is over, or closing."""
         return self._closer is not None
 
+    @property
+    def on_wake_up(self) -> Callable[[], Awaitable[None] | None] | None:
+        """Called when nobody was heard for the seconds that `wake_up` says. Set it."""
+        return self._wake_ups.call_back
+
+    @on_wake_up.setter
+    def on_wake_up(self, call_back: Callable[[], Awaitable[None] | None] | None) -> None:
+        self._wake_ups.call_back = call_back
+
     # Events.
 
     @overload
@@ -493,8 +496,8 @@ class AgentSession(Generic[UserDataT]):
         Args:
             call: an inbound call (it is answered), an outbound one (its answer is waited for), or
                 a bare leg; None takes the call that the app's `on_call` function was given.
-            wait_for_participant: whether `on_enter` waits for the first sound or key of the far
-                side; some carriers open the media before anybody is there.
+            wait_for_participant: whether `on_enter` waits for the first audio of the far side; some
+                carriers open the media before anybody is there.
             run_until_shutdown: wait for the end.
 
         Raises:
@@ -522,7 +525,17 @@ class AgentSession(Generic[UserDataT]):
         leg = self._leg = await self._call.answer()
         self._emitter.start(self._owner)
         self._switches.follow(self.pipeline.providers)
-        self._begin_record(self._call)
+        for observer in self._call.observers:
+            self._emitter.on("*", observer)
+        self._journal = Journal.for_call(
+            self._call,
+            self.options.record,
+            session=self.id,
+            emitter=self._emitter,
+            history=self._history.as_heard,
+            owner=self._owner,
+            sensitive=lambda: self._concealment.on,
+        )
         self._servers.use(self.agent.mcp_servers)
         self._conversation = Conversation(
             leg,
@@ -553,7 +566,9 @@ class AgentSession(Generic[UserDataT]):
             answers=self._answers,
             dtmf_handler=self._dtmf_handler,
         )
-        self._watch_for_voicemail(self._call, self._conversation, leg)
+        detector = self.voice_mail_detector
+        if detector is not None and detector.judges(self._call):
+            self._conversation.watch_for_voicemail(detector, self._end_call, self._call.tape)
         recording = self._recording = SessionRecording(
             self._call,
             self._recording_config,
@@ -575,9 +590,12 @@ class AgentSession(Generic[UserDataT]):
                 await self.close("error")
                 raise
         if wait_for_participant:
-            await _first_sign(leg)
-        self._status.start(self._wake, self._call.tape)
-        self._start_time_limit()
+            async with aclosing(leg.frames()) as frames:
+                await anext(frames, None)
+        self._status.start(self._wake_ups.wake, self._call.tape)
+        self._limit = TimeLimit(
+            self.options, self._conversation.speech, self._begin_hangup, self._call.tape
+        )
         self._emitter.tell(SessionStarted)
         try:
             await self._unless_closed(recording.begin())
@@ -879,13 +897,7 @@ class AgentSession(Generic[UserDataT]):
         Raises:
             SessionClosed: the session is over, or was not started.
         """
-        conversation = self._live()
-        if not self._status.goes_on(Doing.ON_HOLD):
-            conversation.hold_speech("on_hold")
-            conversation.ears.deafen("on_hold")
-            self._status.begin(Doing.ON_HOLD)
-            self._emitter.tell(HoldChanged, on_hold=True)
-            self._live_sound().hold(music or self.options.hold_music, self._say_on_hold)
+        self._live_hold().begin(music or self.options.hold_music)
 
     def unhold(self) -> None:
         """Take the caller off hold; what waited is said. Idempotent.
@@ -893,18 +905,10 @@ class AgentSession(Generic[UserDataT]):
         Raises:
             SessionClosed: the session is over, or was not started.
         """
-        conversation = self._live()
-        if self._status.goes_on(Doing.ON_HOLD):
-            self._status.end(Doing.ON_HOLD)
-            conversation.ears.undeafen("on_hold")
-            self._live_sound().unhold()
-            self._emitter.tell(HoldChanged, on_hold=False)
-            conversation.release_speech("on_hold")
+        self._live_hold().end()
 
-    async def _say_on_hold(self, line: str) -> None:
-        speech = self._live().speech
-        if not speech.mute:
-            await speech.say(line, interruptible=False, keep=False, during_hold=True)
+    def _live_hold(self) -> Hold:
+        return Hold(self._live(), self._live_sound(), self._status, self._emitter)
 
     # Changes in mid-call.
 
@@ -960,26 +964,11 @@ class AgentSession(Generic[UserDataT]):
             UsageError: there is nothing to change, or a part cannot do it; nothing has changed.
             ProviderError, LinkError: a part cannot be prepared; nothing has changed.
         """
-        conversation = self._live()
-        old = self.pipeline
-        new_tts, new_stt = tts or old.tts, stt or old.stt
-        if voice is not None or language is not None:
-            if new_tts is None:
-                msg = "there is no synthesiser whose voice or language could be changed"
-                raise UsageError(msg)
-            new_tts = new_tts.variant(voice=voice, language=language)
-        if language is not None and new_stt is not None:
-            new_stt = new_stt.variant(language=language)
-        new = dataclasses.replace(
-            old, stt=new_stt, llm=llm or old.llm, tts=new_tts, vad=vad or old.vad
-        )
-        what = [
-            name
-            for name in ("stt", "llm", "tts", "vad")
-            if getattr(new, name) is not getattr(old, name)
-        ]
+        conversation, old = self._live(), self.pipeline
+        new = changed(old, stt=stt, llm=llm, tts=tts, vad=vad, voice=voice, language=language)
+        what = differences(old, new)
         if instructions is not None:
-            what.append("instructions")
+            what = (*what, "instructions")
         if not what:
             msg = "change() was given nothing to change"
             raise UsageError(msg)
@@ -1000,7 +989,7 @@ class AgentSession(Generic[UserDataT]):
             conversation.speech.replace_tts(new.tts, wording)
         if instructions is not None:
             self.agent.instructions = instructions
-        self._emitter.tell(PipelineChanged, what=tuple(what))
+        self._emitter.tell(PipelineChanged, what=what)
 
     def instructions_changed(self, agent: Agent) -> None:
         """An agent's instructions were set; those of the one that has the line count at once."""
@@ -1033,75 +1022,6 @@ class AgentSession(Generic[UserDataT]):
     async def _turn_completed(self, text: str) -> None:
         await self.agent.on_user_turn_completed(text)
 
-    # The record.
-
-    def _begin_record(self, call: Call) -> None:
-        for observer in call.observers:
-            self._emitter.on("*", observer)
-        config = self.options.record
-        if config is None and call.record_dir is not None:
-            config = RecordConfig(directory=call.record_dir)
-        if config is not None:
-            self._journal = Journal(
-                config,
-                session=self.id,
-                call=call,
-                emitter=self._emitter,
-                history=self._history.as_heard,
-                owner=self._owner,
-                sensitive=lambda: self._concealment.on,
-            )
-
-    # Silence and time.
-
-    def _wake(self, command: IdleCommand) -> None:
-        self._emitter.tell(LineSilent, count=command.count)
-        self._owner.start(self._wake_up(command.count), name="wake_up")
-
-    async def _wake_up(self, count: int) -> None:
-        if self.on_wake_up is not None:
-            try:
-                pending = self.on_wake_up()
-            except Exception as exc:  # noqa: BLE001  # the program's: an event, no more
-                self._guard.failed("on_wake_up", exc)
-                pending = None
-            if pending is not None:
-                await self._guard.run(pending)
-        if count > len(self._steps) or self.closed:
-            return
-        step = self._steps[count - 1]
-        if step.say is not None:
-            self.say(step.say)
-        elif step.instructions is not None:
-            self.reply(step.instructions)
-        if step.hang_up:
-            await self.hangup("silence")
-
-    def _start_time_limit(self) -> None:
-        config = self.options.time_limit
-        if config.most is not None and self._call is not None:
-            self._limit = Driver(
-                TimeLimitMachine(config),
-                self._obey_limit,
-                name="time_limit",
-                tape=self._call.tape,
-                config=config,
-            )
-            self._limit.feed(LimitStarted())
-
-    def _obey_limit(self, command: TimeLimitCommand) -> None:
-        if self.closed or (speech := self._speech) is None or speech.ending:
-            return
-        match command:
-            case LimitWarning():
-                if not speech.mute:
-                    self.say(self.options.time_limit_warning)
-            case LimitReached():
-                if not speech.mute:
-                    speech.interrupt("time_limit", force=True)
-                    self.say(self.options.time_limit_goodbye, interruptible=False)
-                self._begin_hangup("time_limit")
-
     # Who has answered.
 
     def carrier_said(self, verdict: CarrierVerdict) -> None:
@@ -1112,28 +1032,6 @@ class AgentSession(Generic[UserDataT]):
         """
         if self._conversation is not None and self._conversation.voicemail is not None:
             self._conversation.voicemail.carrier_said(verdict)
-
-    def _watch_for_voicemail(self, call: Call, conversation: Conversation, leg: Leg) -> None:
-        detector = self.voice_mail_detector
-        if detector is None or (call.direction == "inbound" and call.carrier_call_id is not None):
-            return
-        speech = conversation.speech
-        conversation.voicemail = VoicemailWatch(
-            detector,
-            leg,
-            VoicemailHost(
-                hold=lambda: conversation.hold_speech("voicemail"),
-                release=lambda answer: conversation.release_speech("voicemail", answer=answer),
-                waits=lambda: bool(speech.queue.waiting),
-                drop=lambda reason: speech.interrupt(reason, force=True),
-                say=lambda text: speech.say(text, interruptible=False, during_hold=True),
-                end_call=self._end_call,
-            ),
-            emitter=self._emitter,
-            owner=self._owner,
-            guard=self._guard,
-            tape=call.tape,
-        )
 
     async def _end_call(self, reason: str) -> None:
         """Hang up without a last word: there is nobody to hear it."""
@@ -1175,7 +1073,6 @@ class AgentSession(Generic[UserDataT]):
     async def _close(self, reason: str) -> None:
         self._status.close()
         if self._limit is not None:
-            self._limit.feed(LimitStopped())
             self._limit.close()
         conversation = self._conversation
         if conversation is not None:
@@ -1241,27 +1138,3 @@ def _as_audio(
     if audio is None or isinstance(audio, (bytes, AsyncIterable)):
         return audio
     return audio.pcm(rate) if isinstance(audio, Sound) else b"".join(audio)
-
-
-async def _first_sign(leg: Leg) -> None:
-    """Wait for the first sound or key of the far side, or the end of the leg."""
-    sign = _FirstSign()
-    leg.listen(sign)
-    try:
-        await sign.seen.wait()
-    finally:
-        leg.unlisten(sign)
-
-
-class _FirstSign:
-    def __init__(self) -> None:
-        self.seen = asyncio.Event()
-
-    def audio_received(self, pcm: bytes, at: float) -> None:
-        self.seen.set()
-
-    def digit_received(self, digit: str, at: float) -> None:
-        self.seen.set()
-
-    def leg_closed(self, reason: str) -> None:
-        self.seen.set()

@@ -12,6 +12,7 @@ from hookflash.agent.emitter import Emitter
 from hookflash.agent.guard import Guard
 from hookflash.agent.utterance import UtteranceHandle
 from hookflash.audio.steady_tones import ToneDetector
+from hookflash.calls.call import Call
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.events.turn import (
     CallerLeft,
@@ -148,6 +149,10 @@ class VoiceMailDetector:
         self.navigate_menus = navigate_menus
         self.config = replace(config, use_model=llm is not None)
         self._prompt = custom_prompt or _PROMPT
+
+    def judges(self, call: Call) -> bool:
+        """Whether it has anything to find out: whoever phones us through a carrier is a person."""
+        return call.direction == "outbound" or call.carrier_call_id is None
 
     async def prepare(self) -> None:
         """Load and connect the model. Idempotent.

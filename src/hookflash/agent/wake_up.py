@@ -1,12 +1,17 @@
 """What an agent does about a silent line."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from hookflash.agent.emitter import Emitter
+from hookflash.agent.guard import Guard
 from hookflash.errors import ConfigError
+from hookflash.events.idle import IdleCommand
+from hookflash.events.session import LineSilent
 from hookflash.machines.idle import IdleConfig
+from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["WakeUpStep", "idle_config", "wake_up_ladder"]
+__all__ = ["WakeUpStep", "WakeUps", "idle_config", "wake_up_ladder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,3 +76,60 @@ def idle_config(wake_up: float | Sequence[WakeUpStep] | None) -> IdleConfig:
         msg = "wake_up has no step; give seconds, steps, or None for never"
         raise ConfigError(msg)
     return IdleConfig(wake_up=tuple(step.after for step in wake_up))
+
+
+class WakeUps:
+    """Does what is to be done each time the line was silent for too long.
+
+    Attributes:
+        call_back: the program's own function; it comes before the step.
+    """
+
+    def __init__(
+        self,
+        wake_up: float | Sequence[WakeUpStep] | None,
+        *,
+        emitter: Emitter,
+        guard: Guard,
+        owner: TaskOwner,
+        say: Callable[[str], object],
+        reply: Callable[[str], object],
+        hang_up: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Know the steps, and who does them.
+
+        Args:
+            wake_up: steps; seconds or None are no steps, only occasions for `call_back`.
+            emitter: tells of the silence.
+            guard: runs `call_back`.
+            owner: whose tasks do the work.
+            say: says a step's line.
+            reply: lets the model follow a step's instructions.
+            hang_up: ends the call, for a reason.
+        """
+        self.call_back: Callable[[], Awaitable[None] | None] | None = None
+        self._steps = () if wake_up is None or isinstance(wake_up, (int, float)) else wake_up
+        self._emitter = emitter
+        self._guard = guard
+        self._owner = owner
+        self._say = say
+        self._reply = reply
+        self._hang_up = hang_up
+
+    def wake(self, command: IdleCommand) -> None:
+        """The line was silent for too long."""
+        self._emitter.tell(LineSilent, count=command.count)
+        self._owner.start(self._do(command.count), name="wake_up")
+
+    async def _do(self, count: int) -> None:
+        if self.call_back is not None:
+            await self._guard.call("on_wake_up", self.call_back)
+        if count > len(self._steps):
+            return
+        step = self._steps[count - 1]
+        if step.say is not None:
+            self._say(step.say)
+        elif step.instructions is not None:
+            self._reply(step.instructions)
+        if step.hang_up:
+            await self._hang_up("silence")

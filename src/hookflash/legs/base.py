@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -401,7 +401,7 @@ class Leg(ABC):
         """Let it record no more. Idempotent."""
         self._taps = [other for other in self._taps if other is not tap]
 
-    async def frames(self) -> AsyncIterator[Frame]:
+    async def frames(self) -> AsyncGenerator[Frame, None]:
         """Iterate over the party's audio from now until the leg is closed.
 
         A reader that falls more than 10 s behind loses the oldest frames.

@@ -6,6 +6,7 @@ one point run in the order in which they were added. One that raises, or takes t
 """
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
@@ -167,7 +168,7 @@ class Hooks:
             raise UsageError(msg)
 
         def add(hook: HookT) -> HookT:
-            if found.plain and asyncio.iscoroutinefunction(hook):
+            if found.plain and inspect.iscoroutinefunction(hook):
                 msg = f"hooks of {point} run where nothing may wait: give a plain function"
                 raise UsageError(msg)
             self._hooks.setdefault(point, []).append(hook)
@@ -229,7 +230,7 @@ class RunningHooks:
                 self._failed(point.name, exc)
         return value
 
-    async def words(self, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    async def words(self, stream: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """Pass the model's words through stream hooks.
 
         When one of them raises, what it has not taken yet follows unchanged; what it took and
@@ -268,7 +269,7 @@ class _Source:
 
     broken = _SourceBroke
 
-    def __init__(self, stream: AsyncIterator[str]) -> None:
+    def __init__(self, stream: AsyncGenerator[str, None]) -> None:
         self._stream = stream
 
     def __aiter__(self) -> "_Source":
@@ -283,5 +284,4 @@ class _Source:
             raise _SourceBroke(exc) from exc
 
     async def aclose(self) -> None:
-        if isinstance(self._stream, AsyncGenerator):
-            await self._stream.aclose()
+        await self._stream.aclose()

@@ -1,14 +1,14 @@
 """Which ears, mind and voice serve a session."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from hookflash.errors import ConfigError
+from hookflash.errors import ConfigError, UsageError
 from hookflash.pipeline.hooks import Hooks
 from hookflash.providers.base import LLM, STT, TTS, VAD, Provider, TurnDetector
 from hookflash.providers.realtime import RealtimeModel
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "changed", "differences"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +108,36 @@ class Pipeline:
         """Free everything. Idempotent; sessions that use it must be closed."""
         for provider in self.providers:
             await provider.aclose()
+
+
+def changed(
+    pipeline: Pipeline,
+    *,
+    stt: STT | None = None,
+    llm: LLM | None = None,
+    tts: TTS | None = None,
+    vad: VAD | None = None,
+    voice: str | None = None,
+    language: str | None = None,
+) -> Pipeline:
+    """Return a pipeline with other parts, or variants of them; what is None stays.
+
+    Raises:
+        UsageError: a part has no such voice or language, or is not there.
+        ConfigError: the parts exclude each other.
+    """
+    tts, stt = tts or pipeline.tts, stt or pipeline.stt
+    if voice is not None or language is not None:
+        if tts is None:
+            msg = "there is no synthesiser whose voice or language could be changed"
+            raise UsageError(msg)
+        tts = tts.variant(voice=voice, language=language)
+    if language is not None and stt is not None:
+        stt = stt.variant(language=language)
+    return replace(pipeline, stt=stt, llm=llm or pipeline.llm, tts=tts, vad=vad or pipeline.vad)
+
+
+def differences(one: Pipeline, other: Pipeline) -> tuple[str, ...]:
+    """Return the names of the parts in which two pipelines differ."""
+    names = ("stt", "llm", "tts", "vad")
+    return tuple(name for name in names if getattr(one, name) is not getattr(other, name))
