@@ -12,10 +12,10 @@ from hookflash.pipeline.wording import TextForSpeech
 __all__ = ["print_wording"]
 
 _SENTENCES = {
-    "plain words": "Of course, I can do that for you, and I will send you a message when it is done.",
+    "words": "Of course, I can do that for you, and I will send you a message when it's done.",
     "one number": "Of course, we have 3 places left for you on the first day of the week, I think.",
     "an offer": "That is **$24.50** for two nights from March 3-5, check-in at 3:30 PM, room 204.",
-    "a code": "Your confirmation code is HB-4821; call +1 415 555 0100 or write to bob@example.com.",
+    "a code": "Your confirmation code is HB-4821; call +1 415 555 0100 or write to b@example.com.",
 }
 _TIMES = 2000
 

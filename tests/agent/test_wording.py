@@ -10,8 +10,6 @@ from hookflash.agent import Agent, AgentSession, SessionOptions
 from hookflash.calls import Call
 from hookflash.emulator import Line, person
 from hookflash.pipeline import Pipeline
-from hookflash.pipeline.hooks import TTS_WORDS
-from hookflash.pipeline.wording import TextForSpeech
 from hookflash.runtime import clock
 from hookflash.testing import MemoryLeg, ScriptedLLM, ScriptedTTS
 
@@ -50,7 +48,7 @@ def test_hooks_see_what_will_be_spoken() -> None:
     async def main() -> None:
         async with on_stage(Agent("Be brief.")) as stage:
             seen: list[str] = []
-            stage.session.hooks.on(TTS_WORDS.name)(seen.append)
+            stage.session.hooks.on("tts.words")(seen.append)
             await stage.session.say("It is 3:30 PM.")
             assert seen == ["It is three thirty P M."]
 

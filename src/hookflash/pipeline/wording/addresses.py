@@ -29,7 +29,7 @@ _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,6}"
 _LONGEST = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AddressWords:
     """How the signs of addresses are read.
 

@@ -15,8 +15,8 @@ from hookflash.pipeline.wording.english_numbers import (
     spelled,
     whole,
 )
-from hookflash.pipeline.wording.english_places import place_rules, state_rules
-from hookflash.pipeline.wording.rules import Match, Rule, RuleSet, rule
+from hookflash.pipeline.wording.english_places import PLACES, place_rules, state_rules
+from hookflash.pipeline.wording.rules import Match, Rule, RuleSet, rule, rule_set
 
 __all__ = ["english"]
 
@@ -179,36 +179,36 @@ def english(date_order: str) -> tuple[RuleSet, ...]:
     Args:
         date_order: `mdy` or `dmy`, for dates in figures that could be either.
     """
+    short = "|".join(re.escape(text[:-1]) for text in _SHORT)
     return (
-        RuleSet(re.compile(r"@|/|\w\.\w"), address_rules(_WORDS_OF_ADDRESSES)),
-        RuleSet(re.compile(r"/|[#+]|\.N"), _idiom_rules()),
-        RuleSet(re.compile(r"\b[A-Za-z][a-zD.]{0,6}\.|\b[DM]rs? |\bMs "), _abbreviation_rules()),
-        RuleSet(
-            re.compile(r"[0-9]"),
-            [
-                *place_rules(),
-                *date_rules(date_order),
-                *code_rules(),
-                *time_rules(),
-                *_fraction_rules(),
-            ],
+        rule_set(r"@|/|\w\.\w", address_rules(_WORDS_OF_ADDRESSES)),
+        rule_set(r"[/#+]|\.N", _idiom_rules()),
+        # A stop within the text, or one that may be an abbreviation's.
+        rule_set(
+            rf"\.(?![\"')\u201d\s]*$)|\b(?:{short}|[A-Z])\.|\b(?:Mrs?|Ms|Dr) ",
+            _abbreviation_rules(),
         ),
-        RuleSet(
-            re.compile(
-                r"[+=<>*/^\u00d7\u00f7\u2212\u2248\u2260-\u2265\u221a\u00b2\u00b3]|[0-9)] ?[-xX]"
-            ),
+        rule_set(r"[*#]", _key_rules()),
+        rule_set(PLACES, place_rules(), figures=True),
+        *date_rules(date_order),
+        rule_set(
+            r"[0-9][ ().-]{0,3}[0-9]|[0-9][A-Z-]|[A-Z-] ?[0-9]|#[0-9]|\b[Ee]xt",
+            code_rules(),
+            figures=True,
+        ),
+        *time_rules(),
+        rule_set(r"[0-9]/[0-9]", _fraction_rules(), figures=True),
+        rule_set(
+            r"[+=<>*/^\u00d7\u00f7\u2212\u2248\u2260-\u2265\u221a\u00b2\u00b3]|[0-9)] ?[-xX]",
             _sum_rules(),
         ),
-        RuleSet(
-            re.compile(r"[0-9\u00bc-\u00be\u2150-\u215e]"),
-            [*_version_rules(), *amount_rules(), *_number_rules()],
-        ),
-        RuleSet(re.compile(r"[^\w\s.,!?'\"-]"), _sign_rules()),
-        RuleSet(
-            re.compile(
-                r"[A-Z]{2}|[A-Z]\.[A-Z]|[A-Z]&|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|day[ \u2013-]"
-                r"|[a-z] [IVX]\b"
-            ),
+        rule_set(r"[0-9]\.[0-9]|[vV][0-9]", _version_rules(), figures=True),
+        *amount_rules(),
+        rule_set(r"[0-9\u00bc-\u00be\u2150-\u215e]", _number_rules()),
+        rule_set(r"[^\w\s.,!?'\"-]", _sign_rules()),
+        rule_set(
+            r"[A-Z]{2}|[A-Z]&|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|day[ \u2013-]"
+            r"|[A-Z][a-z]{2,12} [IVX]\b",
             _capital_rules(),
         ),
     )
@@ -331,6 +331,7 @@ def _sum_rules() -> list[Rule]:
         # A hyphen is a minus where there is a result.
         rule(r"(?<=[0-9)])(?P<x>\s-\s)(?=[0-9(][^=]{0,40}=)", " minus "),
         rule(r"(?<=[0-9)])\s/\s(?=[0-9(])", " divided by "),
+        rule(r"(?<=[0-9])\s?[xX]\s?(?=[$\u00a3\u20ac][0-9])", " times "),
         rule(r"(?<=[0-9])(?:\s[xX]\s|[xX])(?=[0-9])", " by "),
         rule(
             rf"(?:(?<![\w.,:/])(?P<low>{NUMBER})|(?<=[a-zA-Z)]))(?:\^(?P<power>[23])(?![0-9])|"
@@ -443,6 +444,26 @@ def _plain_number(found: Match) -> str | None:
         if len(name) > 2 and name[0].isupper() and name[-1].isalnum() and not opens:
             return found[0]
     return _integer(found)
+
+
+def _key_rules() -> list[Rule]:
+    return [
+        # The keys of a telephone.
+        rule(
+            r"(?i:\b(?:press|press\sthe|dial|hit|hit\sthe|key|enter|or|then|and|the|with))\s"
+            r"(?P<x>[*#])(?!\S*[\w#*])",
+            lambda found: "star" if found["x"] == "*" else "pound",
+        ),
+        rule(
+            r"(?<![\w*])\*(?P<code>[0-9]{1,4})(?P<end>#?)(?![\w*])",
+            lambda found: f"star {digits(found['code'])}" + (" pound" if found["end"] else ""),
+        ),
+        rule(
+            r"(?<!\w)(?P<keys>[0-9]{1,12})#(?![\w#])",
+            lambda found: f"{digits(found['keys'])} pound",
+        ),
+        rule(r"(?<=[0-9])#(?![\w#])", " pound"),
+    ]
 
 
 def _sign_rules() -> list[Rule]:

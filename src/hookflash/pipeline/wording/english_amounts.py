@@ -1,7 +1,7 @@
 """English: money, percent, units, temperatures, and the ranges of all of them."""
 
 from hookflash.pipeline.wording.english_numbers import cardinal, digits, number, whole
-from hookflash.pipeline.wording.rules import Match, Rule, rule
+from hookflash.pipeline.wording.rules import Match, Rule, RuleSet, rule, rule_set
 
 __all__ = ["NUMBER", "amount_rules"]
 
@@ -12,6 +12,7 @@ NUMBER = rf"(?:{_INTEGER}(?:\.[0-9]{{1,12}})?|\.[0-9]{{1,12}})"
 _SIGN = r"(?:(?<![\w.,)])(?P<sign>[-\u2212]|\u00b1))?"
 _BEFORE = r"(?<![\w.,:/])"
 _DASH = r"\s?[-\u2013\u2014]\s?"
+_SPAN = rf"{_SIGN}(?P<low>{NUMBER})(?:{_DASH}(?P<high>{NUMBER}))?"
 _SCALE = r"(?:\s?(?P<scale>thousand|million|billion|trillion|mn|bn|tn|[kKmMbB])(?![\w]))?"
 _SCALES = {
     "k": "thousand",
@@ -200,9 +201,16 @@ _PER_WORDS = (
 )
 
 
-def amount_rules() -> list[Rule]:
+def amount_rules() -> list[RuleSet]:
     """Return the rules, the first first."""
-    span = rf"{_SIGN}(?P<low>{NUMBER})(?:{_DASH}(?P<high>{NUMBER}))?"
+    return [
+        rule_set(rf"{_PREFIX}|[A-Z]{{3}}|\u00a2", _money_rules(), figures=True),
+        rule_set(r"[0-9] ?[^\s,.;:!?0-9)]|[\u2103\u2109]", _measure_rules(), figures=True),
+        rule_set(r"[-+\u2212\u00b1\u2013\u2014]", _range_rules(), figures=True),
+    ]
+
+
+def _money_rules() -> list[Rule]:
     return [
         rule(
             rf"{_ARTICLE}(?P<x>{_SIGN}(?<![\w.])(?P<sym>{_PREFIX})\s?(?P<low>{NUMBER})"
@@ -210,15 +218,15 @@ def amount_rules() -> list[Rule]:
             lambda found: _money(found, _BY_SIGN[found["sym"]]),
         ),
         rule(
-            rf"{_ARTICLE}{_BEFORE}(?P<x>{span}{_SCALE}\s?(?P<sym>[\u00a3\u20ac\u20b9]))(?!\w){_THING}",
+            rf"{_ARTICLE}{_BEFORE}(?P<x>{_SPAN}{_SCALE}\s?(?P<sym>[\u00a3\u20ac\u20b9]))(?!\w){_THING}",
             lambda found: _money(found, _BY_SIGN[found["sym"]]),
         ),
         rule(
-            rf"{_ARTICLE}{_BEFORE}(?P<x>{span}{_SCALE}\s?(?P<sym>{_CODES}))\b{_THING}",
+            rf"{_ARTICLE}{_BEFORE}(?P<x>{_SPAN}{_SCALE}\s?(?P<sym>{_CODES}))\b{_THING}",
             lambda found: _money(found, _BY_CODE[found["sym"]]),
         ),
         rule(
-            rf"{_ARTICLE}(?P<x>\b(?P<sym>{_CODES})\s?{span}{_SCALE})(?!\w){_THING}",
+            rf"{_ARTICLE}(?P<x>\b(?P<sym>{_CODES})\s?{_SPAN}{_SCALE})(?!\w){_THING}",
             lambda found: _money(found, _BY_CODE[found["sym"]]),
         ),
         # "2,50 €": the decimal comma of the continent.
@@ -227,9 +235,14 @@ def amount_rules() -> list[Rule]:
             lambda found: _sum(f"{found['low']}.{found['part']}", _BY_SIGN[found["sym"]]),
         ),
         rule(rf"{_BEFORE}(?P<low>[0-9]{{1,3}})\s?\u00a2", _cents),
-        rule(rf"{_BEFORE}{span}\s?(?P<unit>%|\u2030)", _percent),
+    ]
+
+
+def _measure_rules() -> list[Rule]:
+    return [
+        rule(rf"{_BEFORE}{_SPAN}\s?(?P<unit>%|\u2030)", _percent),
         rule(
-            rf"{_BEFORE}{span}\s?[\u00b0\u00ba](?:\s?(?P<unit>[CFK])(?!\w))?|(?P<alone>[\u2103\u2109])",
+            rf"{_BEFORE}{_SPAN}\s?[\u00b0\u00ba](?:\s?(?P<unit>[CFK])(?!\w))?|(?P<alone>[\u2103\u2109])",
             _degrees,
         ),
         rule(
@@ -242,10 +255,15 @@ def amount_rules() -> list[Rule]:
             lambda found: f"{number(found['low'])} inch",
         ),
         rule(
-            rf"(?P<article>\b[Aa]n?\s)?{_BEFORE}(?P<x>{span}(?P<gap>[ \u00a0\u202f-]?)"
+            rf"(?P<article>\b[Aa]n?\s)?{_BEFORE}(?P<x>{_SPAN}(?P<gap>[ \u00a0\u202f-]?)"
             rf"(?P<unit>{_UNIT})\b"
-            r"(?:\.(?=\s[a-z(]))?)(?![\w'\u2019/])(?!-[0-9])",
+            r"(?:\.(?=\s[a-z(]|,))?)(?![\w'\u2019/])(?!-[0-9])",
             _measure,
+        ),
+        # "1/2 lb".
+        rule(
+            rf"(?<=[0-9]/[0-9]\s)(?P<unit>{_UNIT})\b(?![\w'\u2019/-])",
+            lambda found: _UNITS[found["unit"]][0],
         ),
         rule(
             rf"(?<=[\w%)]) ?/ ?(?P<per>{_PER_WORDS})\b(?!/)",
@@ -260,6 +278,11 @@ def amount_rules() -> list[Rule]:
                 f"{number(found['low'])} {_SCALES[(found['scale'] or found['big']).lower()]}"
             ),
         ),
+    ]
+
+
+def _range_rules() -> list[Rule]:
+    return [
         # Two numbers with a sign of arithmetic between them are settled elsewhere.
         rule(
             rf"{_BEFORE}(?<!-)(?P<x>(?P<low>{NUMBER}){_DASH}(?P<high>{NUMBER}))(?![\w/]|-[0-9]|[.,:][0-9])",

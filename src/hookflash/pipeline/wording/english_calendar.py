@@ -3,7 +3,7 @@
 from datetime import date
 
 from hookflash.pipeline.wording.english_numbers import PLURAL, cardinal, ordinal, whole, year
-from hookflash.pipeline.wording.rules import Match, Rule, rule
+from hookflash.pipeline.wording.rules import Match, Rule, RuleSet, rule, rule_set
 
 __all__ = ["date_rules", "day_rules", "time_rules"]
 
@@ -36,27 +36,26 @@ _CLOCK = r"(?P<hour>[01]?[0-9]|2[0-4])(?::(?P<minute>[0-5][0-9]))?"
 _HALF = r"\s?(?P<half>[AaPp])(?:\.\s?[Mm]\.|\.?[Mm]\b\.?)"
 
 
-def date_rules(date_order: str) -> list[Rule]:
+def date_rules(date_order: str) -> list[RuleSet]:
     """Return the rules for days, the first first.
 
     Args:
         date_order: `mdy` or `dmy`, for dates in figures that could be either.
     """
-    mdy = date_order == "mdy"
+    return [
+        rule_set(r"[0-9][-/.][0-9]", _figure_rules(date_order == "mdy"), figures=True),
+        rule_set(r"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec", _month_rules(), figures=True),
+        rule_set(r"[0-9]/[0-9]", _short_rules(date_order == "mdy"), figures=True),
+    ]
 
+
+def _figure_rules(mdy: bool) -> list[Rule]:
     def in_figures(found: Match) -> str | None:
         first, second = int(found["first"]), int(found["second"])
         month, day = (first, second) if mdy else (second, first)
         if month > 12 >= day:
             month, day = day, month
         return _spoken_date(_full_year(found["year"]), month, day)
-
-    def without_year(found: Match) -> str | None:
-        first, second = int(found["first"]), int(found["second"])
-        month, day = (first, second) if mdy else (second, first)
-        if month > 12 >= day:
-            month, day = day, month
-        return _spoken_date(None, month, day)
 
     return [
         rule(
@@ -84,6 +83,11 @@ def date_rules(date_order: str) -> list[Rule]:
                 else in_figures(found)
             ),
         ),
+    ]
+
+
+def _month_rules() -> list[Rule]:
+    return [
         # "March 3", "Mar. 3rd-5th, 2026".
         rule(
             rf"(?:(?P<weekday>{_DAY}),?\s)?\b{_MONTH}\s(?P<day>[0-3]?[0-9]){_NTH}?"
@@ -104,6 +108,18 @@ def date_rules(date_order: str) -> list[Rule]:
         ),
         # "March 3 - April 5".
         rule(rf"(?<=[0-9]){_DASH}(?={_MONTH}\s[0-9])", " to "),
+    ]
+
+
+def _short_rules(mdy: bool) -> list[Rule]:
+    def without_year(found: Match) -> str | None:
+        first, second = int(found["first"]), int(found["second"])
+        month, day = (first, second) if mdy else (second, first)
+        if month > 12 >= day:
+            month, day = day, month
+        return _spoken_date(None, month, day)
+
+    return [
         rule(
             rf"\b(?:{_ON}|{_DAY},?)\s(?P<x>(?P<first>[0-9]{{1,2}})/(?P<second>[0-9]{{1,2}}))(?![\w/]|"
             r"\s(?:of|cup|inch|mile|hour|tea|table|pound|full|price))",
@@ -114,9 +130,9 @@ def date_rules(date_order: str) -> list[Rule]:
             r"(?<![\w/.])(?:(?P<first>1[3-9]|2[0-9]|3[01])/(?P<second>0?[1-9]|1[0-2])|"
             r"(?P<month>0?[1-9]|1[0-2])/(?P<day>1[3-9]|2[0-9]|3[01]))(?![\w/]|\s(?:of|inch|cup))",
             lambda found: (
-                _certain_day(int(found["second"]), int(found["first"]))
+                _spoken_date(None, int(found["second"]), int(found["first"]))
                 if found["first"]
-                else _certain_day(int(found["month"]), int(found["day"]))
+                else _spoken_date(None, int(found["month"]), int(found["day"]))
             ),
         ),
     ]
@@ -142,10 +158,18 @@ def day_rules() -> list[Rule]:
     ]
 
 
-def time_rules() -> list[Rule]:
+def time_rules() -> list[RuleSet]:
     """Return the rules for times of day, ordinals and years, the first first."""
     return [
-        *_clock_rules(),
+        rule_set(
+            r"[0-9] ?(?:[AaPp]\.?\s?[Mm]|:[0-9]|[-\u2013\u2014])", _clock_rules(), figures=True
+        ),
+        rule_set(r"[0-9](?:[0-9]|st|nd|rd|th|ST|ND|RD|TH)", _year_rules(), figures=True),
+    ]
+
+
+def _year_rules() -> list[Rule]:
+    return [
         rule(
             r"(?<![\w.,/-])(?P<day>[0-9]{1,4}|[0-9]{1,3},[0-9]{3})(?:st|nd|rd|th|ST|ND|RD|TH)\b",
             lambda found: ordinal(whole(found["day"]) or 0),
@@ -236,10 +260,6 @@ def _spoken_date(year_: int | None, month: int, day: int) -> str | None:
         return None
     spoken = f"{_MONTHS[month - 1]} {ordinal(day)}"
     return spoken if year_ is None else f"{spoken}, {year(year_)}"
-
-
-def _certain_day(month: int, day: int) -> str | None:
-    return _spoken_date(None, month, day)
 
 
 def _iso(found: Match) -> str | None:

@@ -45,6 +45,7 @@ _TOKEN = (
 )
 _QUANTITY = re.compile(
     r"[0-9]{1,5}(?:[KMGTP]B|[KMWVLBX]|[KMG]?HZ|[AP]M|MPH|KM|KG|LB|OZ|FT|ML|ST|ND|RD|TH)"
+    r"|[AP]M-[0-9]{1,2}"
 )
 _SEP = r"[ .\u00a0\u2011\u2013-]"
 _BEFORE = r"(?<![\w.,$\u00a3\u20ac/+-])"
@@ -227,9 +228,9 @@ def _mixed(text: str) -> str | None:
         return f"{' '.join(head)} {number(tail)}"
     if figures == 1 and letters <= 2 and text[0] in "0123456789":
         return f"{number(text[0])} {' '.join(text[1:])}"
-    if head.endswith("-") and head[:-1].isalpha() and len(head) > 4:
-        # "SPRING-25": a word and its number.
-        return f"{head[:-1]} {number(tail)}" if len(tail) <= 2 else None
+    if head.endswith("-") and head[:-1].isalpha() and len(tail) <= 2 and tail[0] != "0":
+        # "SPRING-25" is a word and its number, "B-12" a letter.
+        return f"{head[:-1] if len(head) > 4 else ' '.join(head[:-1])} {number(tail)}"
     if letters > 4 and figures < 3:
         return None
     return spelled(text)

@@ -3,7 +3,6 @@
 __all__ = [
     "PLURAL",
     "cardinal",
-    "count",
     "digits",
     "grouped",
     "number",
@@ -169,13 +168,3 @@ def number(text: str) -> str:
     value = whole(before or "0")
     words = digits(before) if value is None else cardinal(value)
     return f"{words} point {digits(after)}" if point else words
-
-
-def count(text: str, one: str, many: str) -> str:
-    """Return a number with the unit that agrees with it."""
-    return f"{number(text)} {one if whole_is_one(text) else many}"
-
-
-def whole_is_one(text: str) -> bool:
-    """Whether a number as written is exactly 1, without decimals."""
-    return text == "1"

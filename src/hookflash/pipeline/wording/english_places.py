@@ -3,7 +3,7 @@
 from hookflash.pipeline.wording.english_numbers import digits, room
 from hookflash.pipeline.wording.rules import Match, Rule, rule
 
-__all__ = ["place_rules", "state_rules"]
+__all__ = ["PLACES", "place_rules", "state_rules"]
 
 # The usual abbreviations of USPS Publication 28, appendix C1, and the full words.
 _STREETS = {
@@ -97,22 +97,29 @@ _STATES = {
 _WORDS = {"HI", "ID", "IN", "LA", "MA", "ME", "OH", "OK", "OR", "PA"}
 
 
+_FULL = (
+    "Street|Avenue|Boulevard|Road|Drive|Lane|Court|Place|Square|Highway|Parkway|Terrace|Circle|Trail|"
+    "Way|Row|Alley|Broadway|Crescent"
+)
+PLACES = rf"\b(?:{'|'.join(_STREETS)}|{_FULL}|{'|'.join(_UNITS)})\b|[A-Z]{{2}} [0-9]{{5}}"
+"""Finds whether there may be an address."""
+
+
 def place_rules() -> list[Rule]:
     """Return the rules, the first first."""
     points = "|".join(sorted(_POINTS, key=len, reverse=True))
     streets = "|".join(_STREETS)
-    full = "|".join(sorted({*_STREETS.values(), "Way", "Row", "Broadway", "Alley", "Crescent"}))
     name = r"(?:[A-Z0-9][\w'\u2019]{0,20}\s){1,3}"
     house = r"(?<![\w.,:/$#-])[1-9][0-9]{0,4}[A-Z]?"
     states = "|".join(_STATES)
     return [
         rule(
             rf"(?<![\w.,:/$#-])(?P<x>(?P<number>[1-9][0-9]{{0,4}})(?P<letter>[A-Z])?)(?=\s(?:(?:{points})\.?\s)?"
-            rf"{name}(?:{streets}|{full})\b)",
+            rf"{name}(?:{streets}|{_FULL})\b)",
             _house,
         ),
         rule(
-            rf"{house}\s(?P<x>(?P<point>{points})\b\.?)(?=\s{name}(?:{streets}|{full})\b)",
+            rf"{house}\s(?P<x>(?P<point>{points})\b\.?)(?=\s{name}(?:{streets}|{_FULL})\b)",
             lambda found: _POINTS[found["point"]],
         ),
         rule(
@@ -120,7 +127,7 @@ def place_rules() -> list[Rule]:
             _street,
         ),
         rule(
-            rf"{house}\s(?:(?:{points})\.?\s)?{name}(?:{streets}|{full})\b\.?\s(?P<x>(?P<point>{points})\b\.?)",
+            rf"{house}\s(?:(?:{points})\.?\s)?{name}(?:{streets}|{_FULL})\b\.?\s(?P<x>(?P<point>{points})\b\.?)",
             lambda found: _POINTS[found["point"]],
         ),
         rule(

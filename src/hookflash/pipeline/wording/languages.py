@@ -75,7 +75,7 @@ _ORDINAL_DOTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Language:
     """What is known of a language.
 

@@ -100,6 +100,8 @@ class _Patterns:
         self.inline = re.compile(
             # A masked number is no emphasis.
             r"(?P<keep>(?<![\w*])(?:[*xX\u2022]{3,12}[ -]?){1,4}[0-9]{2,4}(?![*\w])"
+            # Nor is the star of "*67".
+            r"|(?<![\w*])\*[0-9]{1,4}(?![*\w])"
             # Addresses keep their underscores and the like.
             r"|(?:https?://|www\.)[^\s<>()\[\]`*]{1,2000}|[\w.+-]{1,64}@[\w.-]{1,255})"
             r"|(?P<code>(?P<ticks>`{1,3})(?P<inner>[^`]{1,2000})(?P=ticks))"

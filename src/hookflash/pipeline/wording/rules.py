@@ -7,12 +7,14 @@ from typing import TypeAlias
 
 from hookflash.pipeline.wording.alignment import Edit
 
-__all__ = ["Match", "Rule", "RuleSet", "claim", "rule"]
+__all__ = ["Match", "Rule", "RuleSet", "claim", "rule", "rule_set"]
+
+_FIGURE = re.compile(r"[0-9]")
 
 Match: TypeAlias = "re.Match[str]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rule:
     """A pattern, and what is said for what it finds.
 
@@ -26,7 +28,7 @@ class Rule:
     say: Callable[[Match], str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RuleSet:
     """Rules that can only find something in a text in which `trigger` is found.
 
@@ -34,16 +36,23 @@ class RuleSet:
         trigger: cheaper than the rules.
         rules: the first first.
         final: whether what they say is not to be changed any more.
+        figures: whether they need a figure from 0 to 9 in the text.
     """
 
     trigger: re.Pattern[str]
     rules: Sequence[Rule]
     final: bool = False
+    figures: bool = False
 
 
 def rule(pattern: str, say: Callable[[Match], str | None] | str) -> Rule:
     """Make a rule; a constant may be given for what is said."""
     return Rule(re.compile(pattern), (lambda _: say) if isinstance(say, str) else say)
+
+
+def rule_set(trigger: str, rules: Sequence[Rule], *, figures: bool = False) -> RuleSet:
+    """Make a set of rules from the pattern of its trigger."""
+    return RuleSet(re.compile(trigger), rules, figures=figures)
 
 
 def claim(
@@ -62,8 +71,9 @@ def claim(
     """
     claimed = bytearray(len(text))
     edits: list[Edit] = []
+    figures = _FIGURE.search(text) is not None
     for each in sets:
-        if each.trigger.search(text) is None:
+        if (each.figures and not figures) or each.trigger.search(text) is None:
             continue
         for one in each.rules:
             group = "x" if "x" in one.pattern.groupindex else 0

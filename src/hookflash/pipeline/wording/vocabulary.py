@@ -6,7 +6,7 @@ from dataclasses import dataclass
 __all__ = ["ADDRESS_SIGNS", "VOCABULARIES", "Currency", "Vocabulary"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Currency:
     """How sums of money are called.
 
@@ -25,7 +25,7 @@ class Currency:
     feminine: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Vocabulary:
     """The words of one language.
 
