@@ -1,6 +1,11 @@
-"""The conversation so far: what the caller said, and what the caller heard."""
+"""The conversation so far: what the caller said, and what the caller heard.
 
-from collections.abc import Callable
+One list holds it all. Agents take turns at having the line, and each one's model is shown its own
+part of the list: its *frame*. A hand-off begins a frame in the place of the one before; an agent
+that has the line for a while (a task) begins one inside.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hookflash.errors import UsageError
@@ -36,18 +41,51 @@ class Place:
     message: ChatMessage | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Frame:
+    """What one agent's model is shown.
+
+    Attributes:
+        instructions: its system message.
+        before: whose entries it is shown as well, if it carries them.
+        outer: the frame inside which it is; None at the bottom.
+        given: items that it was given to begin with, shown to it alone.
+        keeps_calls: whether tool calls of it are shown to the outer one.
+    """
+
+    instructions: str = ""
+    before: "_Frame | None" = None
+    outer: "_Frame | None" = None
+    given: tuple[ChatItem, ...] = ()
+    keeps_calls: bool = False
+
+    def follows(self, other: "_Frame") -> bool:
+        """Whether it carries the entries of another."""
+        before = self.before
+        while before is not None and before is not other:
+            before = before.before
+        return before is other
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    item: ChatItem | Place
+    frame: _Frame
+
+
 class History:
     """Items in the order in which they came to be; words being said keep their place."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._instructions = ""
-        self._items: list[ChatItem | Place] = []
-        self._hidden = 0
+        self._entries: list[_Entry] = []
+        self._frame = _Frame()
+
+    # Who has the line.
 
     def set_instructions(self, text: str) -> None:
-        """Replace the one system message."""
-        self._instructions = text
+        """Replace the system message of whoever has the line."""
+        self._frame.instructions = text
 
     def hand_off(self, handoff: AgentHandoff, instructions: str, *, carry: bool) -> None:
         """Another agent takes over, with its own system message.
@@ -58,14 +96,58 @@ class History:
             carry: whether its model is shown the conversation until now. The history keeps it
                 all either way.
         """
+        old = self._frame
         self.add(handoff)
-        self.set_instructions(instructions)
-        if not carry:
-            self._hidden = len(self._items)
+        self._frame = _Frame(instructions, before=old if carry else None, outer=old.outer)
+
+    def enter(
+        self, instructions: str, *, carry: bool, given: Iterable[ChatItem] = (), keeps_calls: bool
+    ) -> None:
+        """An agent takes the line for a while; `leave` ends that.
+
+        Args:
+            instructions: of that agent.
+            carry: whether its model is shown the conversation until now.
+            given: items that its model is shown to begin with.
+            keeps_calls: whether its tool calls are shown to the agent that had the line before,
+                once that has it again. Its messages always are.
+        """
+        outer = self._frame
+        self._frame = _Frame(
+            instructions,
+            before=outer if carry else None,
+            outer=outer,
+            given=tuple(given),
+            keeps_calls=keeps_calls,
+        )
+
+    def leave(self) -> None:
+        """The agent that had the line for a while gives it back.
+
+        Raises:
+            UsageError: nobody has it for a while.
+        """
+        if self._frame.outer is None:
+            msg = "no agent has the line for a while"
+            raise UsageError(msg)
+        self._frame = self._frame.outer
+
+    # What is said.
 
     def add(self, item: ChatItem) -> None:
         """Append what the caller said, or what a tool was asked or answered."""
-        self._items.append(item)
+        frame = self._frame
+        if isinstance(item, ToolOutput):
+            # It belongs to whoever made the call, though another may have the line meanwhile.
+            frame = next(
+                (
+                    entry.frame
+                    for entry in self._entries
+                    if isinstance(entry.item, ToolCall) and entry.item.call_id == item.call_id
+                ),
+                frame,
+            )
+        self._append(item, frame)
 
     def keep_place(
         self,
@@ -75,7 +157,7 @@ class History:
     ) -> Place:
         """Keep the next place for words that are about to be said, or will be known later."""
         place = Place(said, heard, role)
-        self._items.append(place)
+        self._append(place, self._frame)
         return place
 
     def newest_place(self) -> Place:
@@ -84,9 +166,9 @@ class History:
         Raises:
             UsageError: there is none.
         """
-        for item in reversed(self._items):
-            if isinstance(item, Place):
-                return item
+        for entry in reversed(self._entries):
+            if isinstance(entry.item, Place):
+                return entry.item
         msg = "no place is kept in the history"
         raise UsageError(msg)
 
@@ -94,32 +176,56 @@ class History:
         """The words are out: what was heard of them stays, for good; nothing, if none were."""
         message = ChatMessage(role=place.role, text=heard, interrupted=interrupted)
         place.settled, place.message = True, message if heard else None
-        at = self._items.index(place)
-        self._items[at : at + 1] = [message] if heard else []
-        if not heard and at < self._hidden:
-            self._hidden -= 1
+        entry = next(entry for entry in self._entries if entry.item is place)
+        if heard:
+            entry.item = message
+        else:
+            self._entries.remove(entry)
+
+    # What is shown.
 
     def as_heard(self) -> ChatContext:
         """Return a copy as of now: of words being said, those that were heard."""
-        return self._copy(self._items, lambda place: place.heard())
+        items = [entry.item for entry in self._entries]
+        return self._copy(items, lambda place: place.heard())
 
     def for_model(self, extra_instructions: str | None = None) -> ChatContext:
         """Return a copy for a model to answer: words being said count whole, or it says them twice.
 
-        Tool calls that run (a tool asks for a reply) are among it without an output.
+        Tool calls that run (a tool asks for a reply) are among it without an output. A call during
+        which the caller spoke (it was a task) stands right before its output.
         """
-        return self._copy(self.shown(), lambda place: place.said()).fork(extra_instructions)
+        return self._copy(_settled(self.shown()), lambda place: place.said()).fork(
+            extra_instructions
+        )
 
     def shown(self) -> "list[ChatItem | Place]":
         """What a model is shown, but the system message, as it stands: with places in it."""
-        shown = self._items[self._hidden :]
+        frame = self._frame
+        shown: list[ChatItem | Place] = [
+            *frame.given,
+            *(entry.item for entry in self._entries if _is_shown(entry, frame)),
+        ]
         calls = {item.call_id for item in shown if isinstance(item, ToolCall)}
         return [item for item in shown if not _is_beyond_a_model(item, calls)]
 
-    def _copy(self, items: "list[ChatItem | Place]", words: Callable[[Place], str]) -> ChatContext:
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """Tool calls that have no output yet."""
+        items = [entry.item for entry in self._entries]
+        answered = {item.call_id for item in items if isinstance(item, ToolOutput)}
+        return tuple(
+            item for item in items if isinstance(item, ToolCall) and item.call_id not in answered
+        )
+
+    def _append(self, item: ChatItem | Place, frame: _Frame) -> None:
+        self._entries.append(_Entry(item, frame))
+
+    def _copy(
+        self, items: "Iterable[ChatItem | Place]", words: Callable[[Place], str]
+    ) -> ChatContext:
         context = ChatContext()
-        if self._instructions:
-            context.set_instructions(self._instructions)
+        if self._frame.instructions:
+            context.set_instructions(self._frame.instructions)
         for item in items:
             if not isinstance(item, Place):
                 context.add(item)
@@ -127,17 +233,45 @@ class History:
                 context.add(ChatMessage(role=item.role, text=text))
         return context
 
-    def open_calls(self) -> tuple[ToolCall, ...]:
-        """Tool calls that have no output yet."""
-        answered = {item.call_id for item in self._items if isinstance(item, ToolOutput)}
-        return tuple(
-            item
-            for item in self._items
-            if isinstance(item, ToolCall) and item.call_id not in answered
-        )
+
+def _is_shown(entry: _Entry, frame: _Frame) -> bool:
+    """Whether the model of a frame is shown an entry."""
+    owner = entry.frame
+    if owner is frame or frame.follows(owner):
+        return True
+    # What was said inside of it, or inside of those that it follows; not what they did.
+    while owner.outer is not None:
+        if not owner.keeps_calls and isinstance(entry.item, (ToolCall, ToolOutput, AgentHandoff)):
+            return False
+        owner = owner.outer
+        if owner is frame or frame.follows(owner):
+            return True
+    return False
 
 
 def _is_beyond_a_model(item: ChatItem | Place, calls: set[str]) -> bool:
     """Whether it says nothing to a model: a hand-off, or an output whose call it is not shown."""
     orphan = isinstance(item, ToolOutput) and item.call_id not in calls
     return orphan or isinstance(item, AgentHandoff)
+
+
+def _settled(items: "Sequence[ChatItem | Place]") -> "list[ChatItem | Place]":
+    """Return the items with calls through which the caller spoke moved to their outputs."""
+    waiting: dict[str, ToolCall] = {}
+    moved: dict[str, ToolCall] = {}
+    for item in items:
+        if isinstance(item, ToolCall):
+            waiting[item.call_id] = item
+        elif isinstance(item, ToolOutput):
+            waiting.pop(item.call_id, None)
+        elif isinstance(item, (ChatMessage, Place)) and item.role is ChatRole.USER:
+            moved.update(waiting)
+    answered = {item.call_id for item in items if isinstance(item, ToolOutput)}
+    settled: list[ChatItem | Place] = []
+    for item in items:
+        if isinstance(item, ToolCall) and item.call_id in moved and item.call_id in answered:
+            continue
+        if isinstance(item, ToolOutput) and item.call_id in moved:
+            settled.append(moved[item.call_id])
+        settled.append(item)
+    return settled

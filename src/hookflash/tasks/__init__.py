@@ -1,0 +1,3 @@
+"""Small jobs for an agent, each with a typed result."""
+
+__all__: list[str] = []
