@@ -18,12 +18,16 @@ HookflashError
 │   ├── LinkTimeout
 │   └── LegClosed           the media path ended while we used it
 └── ToolError               a tool or task says why it could not be done
+    ├── TaskTimedOut
+    └── TaskCancelled       ended by the program, a hand-off, or the session's end
+        └── CallerHungUp
 ```
 """
 
 from typing import ClassVar
 
 __all__ = [
+    "CallerHungUp",
     "CarrierError",
     "ConfigError",
     "HookflashError",
@@ -35,6 +39,8 @@ __all__ = [
     "ProtocolError",
     "ProviderError",
     "SessionClosed",
+    "TaskCancelled",
+    "TaskTimedOut",
     "ToolError",
     "UsageError",
 ]
@@ -163,3 +169,21 @@ class ToolError(HookflashError):
     """
 
     reason = "tool_failed"
+
+
+class TaskCancelled(ToolError):
+    """A task was ended before it had a result: by the program, a hand-off, or the session's end."""
+
+    reason = "task_cancelled"
+
+
+class TaskTimedOut(ToolError):
+    """A task had no result in time."""
+
+    reason = "task_timed_out"
+
+
+class CallerHungUp(TaskCancelled):
+    """The caller left before a task had a result."""
+
+    reason = "caller_hung_up"

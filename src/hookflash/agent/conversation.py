@@ -9,6 +9,7 @@ from hookflash.agent.emitter import Emitter
 from hookflash.agent.guard import Guard
 from hookflash.agent.history import History
 from hookflash.agent.keys import DTMFHandler, KeyCalls
+from hookflash.agent.line import OnLine
 from hookflash.agent.measures import TurnMeter
 from hookflash.agent.options import SessionOptions
 from hookflash.agent.quiet import Quiet
@@ -59,6 +60,7 @@ class Host:
     """What a conversation asks of the session whose it is.
 
     Attributes:
+        agent: who has the line.
         tools: the agent's tools as of now.
         tools_ready: waits a little for tools that are still on their way.
         make_context: what a tool is told about its run.
@@ -68,6 +70,7 @@ class Host:
         give_up: nothing can be heard any more.
     """
 
+    agent: Callable[[], OnLine]
     tools: Callable[[], Mapping[str, Tool]]
     tools_ready: Callable[[], Coroutine[Any, Any, None]]
     make_context: MakeContext
@@ -164,6 +167,7 @@ class Conversation:
         )
         self._runs = ToolRuns(
             self.speech,
+            agent=host.agent,
             tools=host.tools,
             make_context=host.make_context,
             late_hand_off=host.hand_off,
@@ -236,7 +240,7 @@ class Conversation:
         handle = UtteranceHandle(new_id("reply"), interruptible=interruptible)
         if not wait_for_playback:
             handle.await_thought_only()
-        item = SpeechItem(handle, work, priority=priority, during_hold=during_hold)
+        item = SpeechItem(handle, work, priority=priority, during_hold=during_hold, asks=True)
         self.speech.enqueue(item, mode)
         return handle
 
@@ -504,7 +508,7 @@ class Conversation:
 
         handle = UtteranceHandle(new_id("reply"), interruptible=True)
         self._meter.answers(turn.id, handle)
-        self.speech.enqueue(SpeechItem(handle, work))
+        self.speech.enqueue(SpeechItem(handle, work, asks=True))
 
     def _may_answer(self) -> bool:
         return not (self._leg.closed or self._mute or self.speech.ending)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ __all__ = ["HandOff", "Replies"]
 
 _log = logging.getLogger("hookflash.agent")
 
-HandOff = Callable[[SpeechItem, ForSession], Awaitable[bool]]
+HandOff = Callable[[SpeechItem, ForSession], Coroutine[Any, Any, bool]]
 """Does what a value that a tool returned to the session asks for; returns whether somebody has
 spoken, so that the model need not."""
 
@@ -118,7 +118,7 @@ class Replies:
             instructions: for this reply alone.
             tool_choice: for the first request.
         """
-        self._speech.think(active=True)
+        self._speech.think(item, active=True)
         try:
             await item.unless_stopped(self._tools_ready())
             for step in range(self._options.max_tool_steps + 1):
@@ -134,7 +134,7 @@ class Replies:
                 if not done.calls or not await self._run_tools(item, done.calls):
                     break
         finally:
-            self._speech.think(active=False)
+            self._speech.think(item, active=False)
         item.handle.thought()
         await self._speech.settled(item)
 
@@ -143,7 +143,7 @@ class Replies:
         outcome = await self._runs.run(item, calls)
         if outcome.hand_off is None:
             return outcome.again
-        spoken = await self._hand_off(item, outcome.hand_off)
+        spoken = await item.unless_stopped(self._hand_off(item, outcome.hand_off))
         return outcome.again and not spoken and item.stopped is None
 
     async def _ask(

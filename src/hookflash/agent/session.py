@@ -16,7 +16,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
@@ -27,6 +27,7 @@ from hookflash.agent.guard import Guard
 from hookflash.agent.history import History
 from hookflash.agent.hold import Hold
 from hookflash.agent.keys import DTMFHandler
+from hookflash.agent.line import HOOK_WITHIN, Line
 from hookflash.agent.measures import SessionMetrics, TurnMeter
 from hookflash.agent.options import SessionOptions
 from hookflash.agent.record import Journal
@@ -50,11 +51,16 @@ from hookflash.agent.voicemail import VoiceMailDetector
 from hookflash.agent.wake_up import WakeUps, WakeUpStep, idle_config
 from hookflash.calls.call import Call, current_call
 from hookflash.calls.recording import Recorder
-from hookflash.errors import HookflashError, SessionClosed, UsageError
+from hookflash.errors import (
+    CallerHungUp,
+    HookflashError,
+    SessionClosed,
+    TaskCancelled,
+    UsageError,
+)
 from hookflash.events import Record
 from hookflash.events.session import (
     AgentState,
-    AgentSwitched,
     PipelineChanged,
     SessionClosedEvent,
     SessionStarted,
@@ -66,13 +72,14 @@ from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
 from hookflash.machines.status import StatusConfig
 from hookflash.pipeline.concealment import Concealment
+from hookflash.pipeline.expectation import guess_expectation
 from hookflash.pipeline.hooks import Hooks, RunningHooks
 from hookflash.pipeline.pipeline import Pipeline, changed, differences
 from hookflash.pipeline.sound import Sound, SoundSource
 from hookflash.providers.base import LLM, STT, TTS, VAD
 from hookflash.providers.chat import (
-    AgentHandoff,
     ChatContext,
+    ChatItem,
     ChatMessage,
     ChatRole,
     ToolCall,
@@ -90,7 +97,8 @@ UserDataT = TypeVar("UserDataT")
 RecordT = TypeVar("RecordT", bound=Record)
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[None] | None])
 
-_HOOK_WITHIN = 5.0
+# Seconds in which those who wait for a task learn that the session ends.
+_TOLD_WITHIN = 0.5
 
 _LEG_REASONS: Mapping[str, str] = {
     "peer_stopped": "caller_hung_up",
@@ -279,7 +287,6 @@ class AgentSession(Generic[UserDataT]):
 
     Attributes:
         id: ours.
-        agent: who has the line.
         pipeline: its ears, mind and voice as of now.
         options: how it behaves.
         hooks: see, and may change, what goes through the stages of this session.
@@ -320,7 +327,6 @@ class AgentSession(Generic[UserDataT]):
             UsageError: the agent is in another session.
         """
         self.id = SessionId(new_id("session"))
-        self.agent = agent
         self.pipeline = pipeline
         self.options = options or SessionOptions()
         self.hooks = Hooks()
@@ -358,16 +364,34 @@ class AgentSession(Generic[UserDataT]):
         self._conversation: Conversation | None = None
         self._sound: SessionSound | None = None
         self._limit: TimeLimit | None = None
-        self._switching: asyncio.Future[None] | None = None
         self._exited = False
         self._exiting = False
         self._hangup_reason: str | None = None
         self._closer: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         agent.join(self)
-        self._history.set_instructions(agent.instructions)
+        self._line = Line(
+            agent,
+            history=self._history,
+            status=self._status,
+            emitter=self._emitter,
+            guard=self._guard,
+            owner=self._owner,
+            speech=lambda: self._started().speech,
+            took=self._took_line,
+        )
 
     # State.
+
+    @property
+    def agent(self) -> Agent:
+        """Who has the line."""
+        return self._line.agent
+
+    @property
+    def current_agent(self) -> Agent:
+        """The same, by the name that other frameworks use."""
+        return self._line.agent
 
     @property
     def userdata(self) -> UserDataT:
@@ -541,6 +565,7 @@ class AgentSession(Generic[UserDataT]):
             leg,
             self.pipeline,
             Host(
+                agent=lambda: self.agent,
                 tools=lambda: self._servers.beside(self.agent.tools),
                 tools_ready=self._servers.ready,
                 make_context=lambda call, handle: RunContext(call, self, handle),
@@ -600,7 +625,7 @@ class AgentSession(Generic[UserDataT]):
         try:
             await self._unless_closed(recording.begin())
             if not self.closed:
-                await self._unless_closed(self.agent.on_enter())
+                await self._unless_closed(self._line.enter())
         except Exception:
             await self.close("error")
             raise
@@ -922,16 +947,37 @@ class AgentSession(Generic[UserDataT]):
             UsageError: the agent is in another session.
         """
         self._live()
-        while self._switching is not None:  # one hand-off after the other
-            await asyncio.shield(self._switching)
-        self._require_open()
-        if agent is not self.agent:
-            self._switching = asyncio.get_running_loop().create_future()
-            try:
-                await self._unless_closed(self._switch(agent))
-            finally:
-                switching, self._switching = self._switching, None
-                switching.set_result(None)
+        agent.join(self)
+        await self._unless_closed(self._line.hand_over(agent))
+
+    async def lend_line(
+        self,
+        agent: Agent,
+        until: "asyncio.Future[object]",
+        *,
+        within: float | None = None,
+        given: Iterable[ChatItem] = (),
+        keeps_calls: bool = False,
+    ) -> None:
+        """Let another agent have the line until a future is done; what `AgentTask` is made of.
+
+        Called in a tool or hook of the agent that has the line, or in a task that it started.
+
+        Args:
+            agent: who shall have it.
+            until: done when it has done its job.
+            within: seconds after which its exception is `TaskTimedOut`; None: never.
+            given: items that its model is shown to begin with.
+            keeps_calls: whether its tool calls are shown to the lender's model afterwards.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+            UsageError: it is called elsewhere, or the agent is in another session.
+            TaskCancelled: the lender has lost the line meanwhile, or the session is over.
+        """
+        self._live()
+        agent.join(self)
+        await self._line.lend(agent, until, within=within, given=given, keeps_calls=keeps_calls)
 
     async def change(
         self,
@@ -1008,19 +1054,14 @@ class AgentSession(Generic[UserDataT]):
             running_item.reset(token)
         return self._live().speech.asked > asked
 
-    async def _switch(self, agent: Agent) -> None:
-        old = self.agent
-        agent.join(self)
-        await self._guard.run(old.on_exit(), within=_HOOK_WITHIN)
-        self.agent = agent
-        handoff = AgentHandoff(old=type(old).__name__, new=type(agent).__name__)
-        self._history.hand_off(handoff, agent.instructions, carry=agent.inherit_context)
-        self._emitter.tell(AgentSwitched, old=handoff.old, new=handoff.new)
+    def _took_line(self, agent: Agent) -> None:
+        self._history.set_instructions(agent.instructions)
         self._servers.use(agent.mcp_servers)
-        await self._guard.run(agent.on_enter())
+        if self._conversation is not None:
+            self._conversation.expect(guess_expectation(""))
 
     async def _turn_completed(self, text: str) -> None:
-        await self.agent.on_user_turn_completed(text)
+        await self._line.on_behalf_of_agent(lambda: self.agent.on_user_turn_completed(text))
 
     # Who has answered.
 
@@ -1058,9 +1099,9 @@ class AgentSession(Generic[UserDataT]):
             return
         self._exited = self._exiting = True
         try:
-            await self._guard.run(self.agent.on_exit(), within=_HOOK_WITHIN)
+            await self._line.exit()
             if self._speech is not None:
-                await self._speech.wait_said(_HOOK_WITHIN)
+                await self._speech.wait_said(HOOK_WITHIN)
         finally:
             self._exiting = False
 
@@ -1072,8 +1113,15 @@ class AgentSession(Generic[UserDataT]):
 
     async def _close(self, reason: str) -> None:
         self._status.close()
+        left = reason == "caller_hung_up"
+        self._line.close(
+            CallerHungUp("The caller hung up.") if left else TaskCancelled("The session has ended.")
+        )
         if self._limit is not None:
             self._limit.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TOLD_WITHIN):
+                await self._line.wait_returned()
         conversation = self._conversation
         if conversation is not None:
             conversation.speech.interrupt("closed", force=True)
@@ -1109,6 +1157,9 @@ class AgentSession(Generic[UserDataT]):
 
     def _live(self) -> Conversation:
         self._require_open()
+        return self._started()
+
+    def _started(self) -> Conversation:
         if self._conversation is None:
             msg = "the session is not started; call start() first"
             raise SessionClosed(msg)

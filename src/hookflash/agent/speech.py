@@ -100,7 +100,7 @@ class Speech:
         self._tools = tools
         self._apology: bytes | None = None
         self._audible: set[Speaking] = set()
-        self._to_be_heard: set[Speaking] = set()
+        self._to_be_heard: dict[Speaking, SpeechItem] = {}
         self._settling: set[asyncio.Task[None]] = set()
         self._says: set[UtteranceHandle] = set()
         owner.start(self.queue.run(), name="speech")
@@ -229,10 +229,10 @@ class Speech:
 
         speaking = self._voice.begin(self._owner, on_begin=begun, audio=audio)
         item.when_stopped(speaking.stop)
-        if self._status.goes_on(Doing.THINKING):
+        if item.doing[Doing.THINKING]:
             # Until its first sound is heard, the caller is still waiting for the agent's thought.
-            self._to_be_heard.add(speaking)
-            self._status.begin(Doing.THINKING)
+            self._to_be_heard[speaking] = item
+            self._status.begin(Doing.THINKING, item)
         shown = self._concealment.shown()
         place = (
             self._history.keep_place(lambda: shown(speaking.said), lambda: shown(speaking.heard))
@@ -255,10 +255,10 @@ class Speech:
             self._emitter.tell(SpeechInterrupted, reason=reason)
         return hit
 
-    def think(self, *, active: bool) -> None:
+    def think(self, item: SpeechItem, *, active: bool) -> None:
         """A reply begins or ends to be thought of."""
-        (self._status.begin if active else self._status.end)(Doing.THINKING)
-        self._tell_thinking()
+        (self._status.begin if active else self._status.end)(Doing.THINKING, item)
+        self.tell_thinking()
 
     def expect(self, words: str) -> None:
         """Tell the ears what kind of answer these words ask for."""
@@ -347,18 +347,19 @@ class Speech:
 
     def _thought_of(self, speaking: Speaking) -> None:
         """It is heard now, or never will be."""
-        if speaking in self._to_be_heard:
-            self._to_be_heard.discard(speaking)
-            self._status.end(Doing.THINKING)
+        item = self._to_be_heard.pop(speaking, None)
+        if item is not None:
+            self._status.end(Doing.THINKING, item)
 
-    def _tell_thinking(self) -> None:
+    def tell_thinking(self) -> None:
+        """Let the ears know whether an answer is being thought of."""
         if not self._audible:
             self._ears.tell(AgentThinking(active=self._status.goes_on(Doing.THINKING)))
 
     def _fell_silent(self, speaking: Speaking) -> None:
         if speaking in self._to_be_heard:
             self._thought_of(speaking)
-            self._tell_thinking()
+            self.tell_thinking()
         if speaking not in self._audible:
             return
         self._audible.discard(speaking)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from hookflash.agent.emitter import Emitter
+from hookflash.agent.speech_queue import SpeechItem
 from hookflash.events.idle import Activity, BusyChanged, IdleCommand, IdleEvent, IdleStopped
 from hookflash.events.session import AgentState, AgentStateChanged, UserState, UserStateChanged
 from hookflash.events.status import (
@@ -18,6 +19,7 @@ from hookflash.events.status import (
 )
 from hookflash.machines.idle import IdleConfig, IdleMachine
 from hookflash.machines.status import StatusConfig, StatusMachine
+from hookflash.runtime import clock
 from hookflash.runtime.driver import Driver
 from hookflash.runtime.tape import Tape
 
@@ -57,17 +59,40 @@ class Status:
         """What the caller is at."""
         return self._machine.user
 
-    def begin(self, what: Doing) -> None:
-        """One more of `what` goes on."""
+    def begin(self, what: Doing, item: SpeechItem | None = None) -> None:
+        """One more of `what` goes on, perhaps for an item; of one that is suspended later."""
+        if item is not None:
+            item.doing[what] += 1
+            if item.suspended:
+                return
         if self._status is not None and self._idle is not None:
             self._status.feed(DoingBegan(what=what))
             self._idle.feed(BusyChanged(why=what, busy=True))
 
-    def end(self, what: Doing) -> None:
-        """One less of `what` goes on."""
+    def end(self, what: Doing, item: SpeechItem | None = None) -> None:
+        """One less of `what` goes on, perhaps for an item."""
+        if item is not None:
+            item.doing[what] -= 1
+            if item.suspended:
+                return
         if self._status is not None and self._idle is not None:
             self._status.feed(DoingEnded(what=what))
             self._idle.feed(BusyChanged(why=what, busy=False))
+
+    def suspend(self, item: SpeechItem) -> None:
+        """Another agent has the line: what goes on for the item does not show. Idempotent."""
+        if not item.suspended:
+            for what in tuple(item.doing.elements()):
+                self.end(what)
+            item.suspended = True
+
+    def resume(self, item: SpeechItem) -> None:
+        """The line was given back: what goes on for the item shows again. Idempotent."""
+        if item.suspended:
+            item.suspended = False
+            item.resumed_at = clock.now()
+            for what in tuple(item.doing.elements()):
+                self.begin(what)
 
     def goes_on(self, what: Doing) -> bool:
         """Whether any of `what` goes on."""

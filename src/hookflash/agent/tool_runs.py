@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, cast
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History
+from hookflash.agent.line import OnLine, running_agent
 from hookflash.agent.options import SessionOptions
 from hookflash.agent.quiet import Quiet
 from hookflash.agent.speech import Speech, running_item
@@ -101,6 +102,12 @@ class _Run:
             arguments = json.dumps(json.loads(arguments), sort_keys=True)
         return self.call.tool, arguments
 
+    def silent_since(self) -> float:
+        """Since when it keeps the caller waiting in silence; now, while it waits for a task."""
+        if self.item.suspended:
+            return clock.now()
+        return max(self.stirred, self.item.resumed_at)
+
     def is_repeated_by(self, other: "_Run") -> bool:
         """Whether a call of the same key that begins now counts as its duplicate."""
         if not self.result.done():
@@ -120,6 +127,7 @@ class ToolRuns:
         self,
         speech: Speech,
         *,
+        agent: Callable[[], OnLine],
         tools: Tools,
         make_context: MakeContext,
         late_hand_off: LateHandOff,
@@ -134,6 +142,7 @@ class ToolRuns:
 
         Args:
             speech: says fillers, and what tools say.
+            agent: tells who has the line, and whose the tools are.
             tools: gives the agent's tools as of now.
             make_context: makes what a tool is told about its run.
             late_hand_off: does what a value for the session asks for that came after its reply
@@ -146,6 +155,7 @@ class ToolRuns:
             hooks: see calls and outputs.
         """
         self._speech = speech
+        self._agent = agent
         self._tools = tools
         self._make_context = make_context
         self._late_hand_off = late_hand_off
@@ -179,23 +189,25 @@ class ToolRuns:
             self._history.add(run.call)
         stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         item.when_stopped(lambda: stopped.set_result(None))
-        self._status.begin(Doing.TOOL)
+        self._status.begin(Doing.TOOL, item)
+        token = running_agent.set(self._agent())
         try:
             for index, run in enumerate(runs):
                 work = self._carry_out(run, refused=_TOO_MANY if index >= _MOST_CALLS else None)
                 self._owner.start(work, name=f"tool {run.call.call_id}")
+            running_agent.reset(token)
             waiting: set[asyncio.Future[ToolResult]] = {run.result for run in runs}
             while waiting and not stopped.done():
                 either: set[asyncio.Future[Any]] = {*waiting, stopped}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 waiting = {result for result in waiting if not result.done()}
         finally:
-            self._status.end(Doing.TOOL)
+            self._status.end(Doing.TOOL, item)
         if waiting:
             for run in runs:
                 run.abandoned = not run.result.done()
         results = [run.result.result() for run in runs if run.result.done()]
-        over = stopped.done() or self._speech.ending
+        over = stopped.done() or self._speech.ending or item.ending
         return RoundOutcome(
             again=not over and not all(result.stop for result in results),
             hand_off=next(_for_session(results), None),
@@ -323,7 +335,7 @@ class ToolRuns:
         if tool.timeout is not None:
             await clock.sleep_until(run.began + tool.timeout + _GRACE)
         else:
-            await self._quiet.lasting(self._options.tool_timeout, since=lambda: run.stirred)
+            await self._quiet.lasting(self._options.tool_timeout, since=run.silent_since)
         give_up(_GIVEN_UP)
 
     # What the caller hears meanwhile.
@@ -348,7 +360,7 @@ class ToolRuns:
     async def _may_fill(self, run: _Run, wait: float) -> None:
         """Wait for the moment to say something; for ever if the reply was stopped."""
         while True:
-            await self._quiet.lasting(wait, since=lambda: run.stirred)
+            await self._quiet.lasting(wait, since=run.silent_since)
             others = {task for task in run.item.adopted if not task.done()}
             if not others and run.item.stopped is None:
                 return
