@@ -499,6 +499,7 @@ def test_p06_the_last_word_of_an_agent_is_heard_before_the_line_goes_dead() -> N
             await stage.session.hangup()
             assert stage.items == ["assistant: That is all.", "assistant: Have a nice day."]
             assert stage.leg.closed
+            assert stage.of(SpeechInterrupted) == []
 
     clock.run(main(), virtual=True)
 

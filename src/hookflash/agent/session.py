@@ -1124,7 +1124,7 @@ class AgentSession(Generic[UserDataT]):
                 await self._line.wait_returned()
         conversation = self._conversation
         if conversation is not None:
-            conversation.speech.interrupt("closed", force=True)
+            conversation.speech.queue.interrupt("closed", force=True)
             await self._exit()
             await conversation.aclose()
         if self._sound is not None:
