@@ -492,13 +492,7 @@ class Conversation:
                     # Its words come later, and the hook with them.
                     heard.item, wanted = item, not heard.unwanted
                 else:
-                    began = clock.now()
-                    patience = self._options.tool_timeout
-                    hook = self._guard.run(
-                        self._host.turn_completed(heard),
-                        enough=self._quiet.lasting(patience, since=lambda: began),
-                    )
-                    wanted = bool(await item.unless_stopped(hook))
+                    wanted = bool(await item.unless_stopped(self._ask_agent(heard)))
             finally:
                 running_item.reset(token)
             if wanted and self.replies is not None:
@@ -509,6 +503,15 @@ class Conversation:
         handle = UtteranceHandle(new_id("reply"), interruptible=True)
         self._meter.answers(turn.id, handle)
         self.speech.enqueue(SpeechItem(handle, work, asks=True))
+
+    async def _ask_agent(self, heard: str) -> bool:
+        """Run the agent's hook; return whether it wants a reply."""
+        began = clock.now()
+        patience = self._options.tool_timeout
+        return await self._guard.run(
+            self._host.turn_completed(heard),
+            enough=self._quiet.lasting(patience, since=lambda: began),
+        )
 
     def _may_answer(self) -> bool:
         return not (self._leg.closed or self._mute or self.speech.ending)

@@ -90,6 +90,10 @@ class SpeechItem:
             if self.stopped is None:
                 self.handle.begin()
                 await self._work(self)
+        except asyncio.CancelledError:
+            # Nobody says it any more: what it began must not keep the line.
+            self.stop("cancelled")
+            raise
         except HookflashError as exc:
             # A leg that closed meanwhile, most often: whoever holds the handle is told.
             _log.info("%s was not said: %s", self.handle.id, exc.reason)
