@@ -1,11 +1,13 @@
 """What `import hookflash` costs, beside what it cannot do without."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.runs import ROOT, pipecat_python
 
@@ -47,14 +49,16 @@ def print_imports() -> None:
     if python is not None:
         cases.append(("pipecat, a minimal agent's imports", python, _PIPECAT))
     print(f"{'ms':>6} {'MB':>6} {'modules':>8}")
-    for name, interpreter, imports in cases:
-        ms, mb, modules = _measure(interpreter, imports)
-        print(f"{ms:6.0f} {mb:6.1f} {modules:8.0f}  {name}")
+    with TemporaryDirectory() as bytecode:
+        for name, interpreter, imports in cases:
+            ms, mb, modules = _measure(interpreter, imports, bytecode)
+            print(f"{ms:6.0f} {mb:6.1f} {modules:8.0f}  {name}")
 
 
-def _measure(interpreter: Path, imports: str) -> Sequence[float]:
+def _measure(interpreter: Path, imports: str, bytecode: str) -> Sequence[float]:
     program = _PROGRAM.format(imports=imports)
-    # The first run may compile; it does not count.
+    # The first run compiles and does not count, whether or not this machine may keep bytecode.
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": bytecode}
     runs = [
         json.loads(
             subprocess.run(
@@ -63,6 +67,7 @@ def _measure(interpreter: Path, imports: str) -> Sequence[float]:
                 stderr=subprocess.DEVNULL,
                 check=True,
                 cwd=ROOT,
+                env=os.environ | kept,
             ).stdout.splitlines()[-1]
         )
         for _ in range(_TIMES + 1)

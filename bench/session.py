@@ -16,10 +16,11 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from bench.answer import ANSWER, RATE
 from bench.gauge import usage

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from rich.pretty import pretty_repr
 
 from hookflash.agent.answers import Answer, Answers
 from hookflash.errors import SessionClosed
@@ -53,4 +54,5 @@ def test_waiting_ends_with_the_session() -> None:
 
 def test_an_answer_does_not_show_itself() -> None:
     assert "4111" not in repr(Answer(text="4111", keyed=True))
+    assert "4111" not in pretty_repr(Answer(text="4111", keyed=True))
     assert "4111" not in f"{Answer(text='4111', keyed=True)}"

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from hookflash.events.turn import Expectation, ExpectationSet
 from hookflash.machines.endpointing import (

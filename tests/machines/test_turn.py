@@ -6,11 +6,11 @@ The scripted voice detector reports speech 0.1 s after it begins and 0.3 s after
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
 
 import pytest
+from msgspec.structs import replace
 
 from hookflash.errors import ConfigError
 from hookflash.events.turn import (

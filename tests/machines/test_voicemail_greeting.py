@@ -1,8 +1,7 @@
 """What the first words of an answered call say about who says them."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from hookflash.errors import ConfigError
 from hookflash.events.voicemail import VoicemailVerdict

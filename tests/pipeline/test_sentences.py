@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001  # punctuation of other scripts is part of what is tested
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -153,7 +154,7 @@ def test_chinese_and_japanese_stops_end_a_sentence_without_a_space() -> None:
 
 
 def test_a_text_without_stops_is_cut_at_its_last_clause_or_space_or_at_the_limit() -> None:
-    short = {"first_min_chars": 19, "min_chars": 5, "max_chars": 20}
+    short: dict[str, Any] = {"first_min_chars": 19, "min_chars": 5, "max_chars": 20}
     assert split("one two, three four five six", SentenceSplitter(**short)) == [
         "one two,",
         "three four five six",

@@ -1,11 +1,11 @@
 """Keys, sensitive numbers and recordings on real sockets, with the pretend carrier."""
 
 import asyncio
-import dataclasses
 import json
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.server.street import OURS, THEIRS, street
 
@@ -153,8 +153,8 @@ def test_a_card_number_is_nowhere_when_the_call_is_over(
 def test_keys_are_heard_where_a_carrier_does_not_report_them(
     monkeypatch: pytest.MonkeyPatch, signalled: bool
 ) -> None:
-    capabilities = dataclasses.replace(TWILIO.capabilities, digits_in="audio")
-    dialect = dataclasses.replace(TWILIO, capabilities=capabilities)
+    capabilities = msgspec.structs.replace(TWILIO.capabilities, digits_in="audio")
+    dialect = msgspec.structs.replace(TWILIO, capabilities=capabilities)
     monkeypatch.setitem(app_module._DIALECTS, "twilio", dialect)
     turns: list[str] = []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.pretty import pretty_repr
 from tests.server.street import OURS, THEIRS, Street, street
 
 from hookflash import Agent, AgentSession, App, Call, Pipeline, Settings
@@ -191,6 +192,7 @@ def test_settings_read_the_switch_and_hide_the_token() -> None:
     settings = Settings.load(environment=environment, file=Path("absent.toml"))
     assert (settings.metrics, settings.metrics_token) == (True, "hush")
     assert "hush" not in repr(settings)
+    assert "hush" not in pretty_repr(settings)
     with pytest.raises(ConfigError, match="metrics must be true or false"):
         Settings.load(environment={"HOOKFLASH_METRICS": "maybe"}, file=Path("absent.toml"))
 

@@ -1,15 +1,16 @@
 """Asking the caller something and taking the answer away from the conversation."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+
+import msgspec
 
 from hookflash.errors import SessionClosed
 
 __all__ = ["Answer", "Answers"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller answered. Its `repr` does not show it.
 
     Attributes:
@@ -20,16 +21,26 @@ class Answer:
     text: str
     keyed: bool
 
+    def __repr__(self) -> str:
+        """Say nothing of the answer."""
+        return "Answer(...)"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Nor to rich, which asks a structure for its fields."""
+        return []
+
 
 class Answers:
     """Who waits for the caller's next turn, to have it instead of the agent's reply.
 
-    The one who asked last is the one who is answered.
+    The one who asked last is the one who is answered; then those are asked who take what they can
+    use.
     """
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
         self._waiting: list[asyncio.Future[Answer]] = []
+        self._takers: list[Callable[[Answer], bool]] = []
         self._closed = False
 
     async def wait(self, within: float | None = None) -> Answer | None:
@@ -54,16 +65,32 @@ class Answers:
             raise SessionClosed(msg)
         return answer.result() if answer.done() else None
 
+    def take(self, taker: Callable[[Answer], bool]) -> Callable[[], None]:
+        """Offer each turn to `taker` when it is over; it returns whether it takes it.
+
+        The one who came last is asked first.
+
+        Returns:
+            What ends it; idempotent.
+        """
+        self._takers.append(taker)
+
+        def release() -> None:
+            if taker in self._takers:
+                self._takers.remove(taker)
+
+        return release
+
     @property
     def waiting(self) -> bool:
-        """Whether somebody waits."""
-        return any(not each.done() for each in self._waiting)
+        """Whether somebody may want the next turn."""
+        return bool(self._takers) or any(not each.done() for each in self._waiting)
 
     def give(self, answer: Answer) -> bool:
-        """The caller has answered; return whether somebody waited for it."""
+        """The caller has answered; return whether somebody wanted it."""
         waiting = next((each for each in reversed(self._waiting) if not each.done()), None)
         if waiting is None:
-            return False
+            return any(taker(answer) for taker in reversed(tuple(self._takers)))
         waiting.set_result(answer)
         return True
 

@@ -7,7 +7,6 @@ same figures. Nothing here reads a clock.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -124,15 +123,14 @@ class SessionMetrics(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, int] = {}  # as above
 
 
-@dataclass(slots=True, kw_only=True)
-class _Turn:
+class _Turn(msgspec.Struct, kw_only=True):
     """A turn whose answer is not over, and when things happened."""
 
     decided: float
     speech_ended: float | None
     words_at: float | None
     first_text: float | None = None
-    model: list[Span] = field(default_factory=list[Span])
+    model: list[Span] = msgspec.field(default_factory=list[Span])
     tts_first_audio: float | None = None
     heard_from: float | None = None
     heard_until: float | None = None
@@ -142,11 +140,10 @@ class _Turn:
     input_tokens: int = 0
     output_tokens: int = 0
     characters: int = 0
-    tools: list[ToolMeasure] = field(default_factory=list[ToolMeasure])
+    tools: list[ToolMeasure] = msgspec.field(default_factory=list[ToolMeasure])
 
 
-@dataclass(slots=True, kw_only=True)
-class _Audible:
+class _Audible(msgspec.Struct, kw_only=True):
     """An utterance that is being heard, or would be if the agent had not hushed."""
 
     utterance: str

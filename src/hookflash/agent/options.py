@@ -1,7 +1,8 @@
 """How a session behaves."""
 
 import math
-from dataclasses import dataclass, field
+
+import msgspec
 
 from hookflash.agent.record import RecordConfig
 from hookflash.agent.sound import HoldMusic
@@ -15,8 +16,7 @@ from hookflash.pipeline.wording import TextForSpeech
 __all__ = ["SessionOptions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOptions:
+class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a session behaves.
 
     Attributes:
@@ -55,8 +55,8 @@ class SessionOptions:
         ConfigError: a field is out of its range.
     """
 
-    turn: TurnConfig = field(default_factory=TurnConfig)
-    digits: DigitsConfig = field(default_factory=DigitsConfig)
+    turn: TurnConfig = msgspec.field(default_factory=TurnConfig)
+    digits: DigitsConfig = msgspec.field(default_factory=DigitsConfig)
     apology: str = "Sorry, something went wrong on my side. Could you say that again?"
     not_understood: str = "Sorry, I didn't catch that. Could you say it again?"
     llm_within: float = 10.0
@@ -70,8 +70,8 @@ class SessionOptions:
     hook_within: float = 5.0
     think_ahead: bool = True
     away_after: float | None = 15.0
-    hold_music: HoldMusic = field(default_factory=HoldMusic)
-    time_limit: TimeLimitConfig = field(default_factory=TimeLimitConfig)
+    hold_music: HoldMusic = msgspec.field(default_factory=HoldMusic)
+    time_limit: TimeLimitConfig = msgspec.field(default_factory=TimeLimitConfig)
     time_limit_warning: str = "I'm sorry, we have only a little time left on this call."
     time_limit_goodbye: str = "Our time is up, I'm afraid. Thank you for calling. Goodbye."
     wording: TextForSpeech | None = TextForSpeech()

@@ -8,8 +8,9 @@ the connection, `agent.realtime_memory` tells the model what it does not know ye
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History, Place
@@ -64,8 +65,7 @@ _MISSED = (
 _WORD_FOR_WORD = "Say only this, word for word: "
 
 
-@dataclass(slots=True, eq=False)
-class AudioTurn:
+class AudioTurn(msgspec.Struct, eq=False):
     """A turn of the caller's that the model heard.
 
     Attributes:
@@ -115,13 +115,12 @@ class RealtimeListener(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(msgspec.Struct):
     """What one request to the model gave, and when."""
 
     began: float
     first: float | None = None
-    calls: list[ToolCall] = field(default_factory=list[ToolCall])
+    calls: list[ToolCall] = msgspec.field(default_factory=list[ToolCall])
     usage: Usage | None = None
     failed: HookflashError | None = None
     stopped: bool = True
@@ -260,7 +259,7 @@ class RealtimeReplies:
         tool_choice: str | None = None,
     ) -> None:
         """Reply as the running `item`; as `Replies.answer`."""
-        self._speech.think(active=True)
+        self._speech.think(item, active=True)
         try:
             await item.unless_stopped(self._tools_ready())
             for step in range(self._options.max_tool_steps + 1):
@@ -276,7 +275,7 @@ class RealtimeReplies:
                 if not done.calls or not await self._run_tools(item, done.calls):
                     break
         finally:
-            self._speech.think(active=False)
+            self._speech.think(item, active=False)
         item.handle.thought()
         await self._speech.settled(item)
 
@@ -401,7 +400,7 @@ class RealtimeReplies:
         outcome = await self._runs.run(item, calls)
         if outcome.hand_off is None:
             return outcome.again
-        spoken = await self._hand_off(item, outcome.hand_off)
+        spoken = await item.unless_stopped(self._hand_off(item, outcome.hand_off))
         return outcome.again and not spoken and item.stopped is None
 
     async def _ask(

@@ -6,7 +6,8 @@ does not know yet, each thing in its place; and what is in the history no more, 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from hookflash.agent.history import History, Place
 from hookflash.providers.chat import ChatItem, ChatMessage, ToolCall, ToolSchema
@@ -15,8 +16,7 @@ from hookflash.providers.realtime import RealtimeConversation
 __all__ = ["RealtimeMemory"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """An entry of the history that the model knows.
 
     Attributes:

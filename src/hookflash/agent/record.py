@@ -18,7 +18,6 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -83,8 +82,7 @@ _NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordConfig:
+class RecordConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where a session is written down, and what of it.
 
     Attributes:

@@ -1,10 +1,11 @@
 """The recording of a session's call: consent, pauses, and what listeners are told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from hookflash.agent.answers import Answers
 from hookflash.agent.emitter import Emitter
@@ -19,7 +20,7 @@ from hookflash.events.recording import (
     RecordingStarted,
     RecordingStopped,
 )
-from hookflash.providers.understanding import Utterance, yes_or_no
+from hookflash.machines.assent import assents
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["RecordingConfig", "SessionRecording"]
@@ -27,8 +28,7 @@ __all__ = ["RecordingConfig", "SessionRecording"]
 _SENSITIVE = "sensitive"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingConfig:
+class RecordingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a session's call is recorded.
 
     Attributes:
@@ -215,7 +215,7 @@ class SessionRecording:
             answer = await self._answers.wait(config.answer_within)
         except SessionClosed:
             return
-        consents = None if answer is None else yes_or_no(Utterance(answer.text))
+        consents = None if answer is None else assents(answer.text)
         if consents:
             self._try(path)
             return

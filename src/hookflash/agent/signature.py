@@ -11,7 +11,6 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import pydantic
 import pydantic_core
-from pydantic.fields import FieldInfo
 
 from hookflash.errors import UsageError
 
@@ -215,7 +214,8 @@ def _takes_null(hint: object) -> bool:
 def _field(parameter: inspect.Parameter, hint: object, about: str | None) -> Any:
     """Describe a parameter to pydantic."""
     extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    described = any(isinstance(extra, FieldInfo) and extra.description for extra in extras)
+    # Their class is not imported: pydantic loads most of itself when first used, and so late.
+    described = any(isinstance(e, type(pydantic.Field())) and e.description for e in extras)
     words = next((extra for extra in extras if isinstance(extra, str)), about)
     shape: dict[str, Any] = {"alias": parameter.name}
     if words and not described:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
+import msgspec
+
 from hookflash.agent.emitter import Emitter
 from hookflash.errors import ConfigError, HookflashError, LegClosed, SessionClosed
 from hookflash.events.session import AgentState, AgentStateChanged
@@ -29,6 +31,7 @@ _THINKS = frozenset({AgentState.THINKING, AgentState.TOOL_RUNNING})
 _SPEAKS = frozenset({AgentState.SPEAKING, AgentState.CLOSING})
 
 
+# A dataclass, for only that takes fields by place and others by name alone.
 @dataclass(frozen=True, slots=True)
 class BackgroundAudioHandlerConfig:
     """A sound in the background of a call.
@@ -70,8 +73,7 @@ class BackgroundAudioHandlerConfig:
         _check("duck_db", self.duck_db, math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class ThinkingAudio:
+class ThinkingAudio(msgspec.Struct, frozen=True):
     """What is heard while the agent thinks or a tool runs and nothing is said.
 
     Raises:
@@ -92,8 +94,7 @@ class ThinkingAudio:
         _check("delay", self.delay, 60.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldMusic:
+class HoldMusic(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller on hold hears.
 
     Raises:

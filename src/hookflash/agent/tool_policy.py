@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.providers.chat import ToolCall
@@ -29,8 +30,7 @@ the model is told so. `join`: it gets the other's answer.
 FillerTexts: TypeAlias = tuple[str, ...] | Callable[[ToolCall], str | Awaitable[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filler:
+class Filler(msgspec.Struct, frozen=True, kw_only=True):
     """What is said while a tool keeps the caller waiting.
 
     Never over other speech: the line must have been quiet for a while. What has not begun to be

@@ -5,8 +5,9 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
+
+import msgspec
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.guard import Guard
@@ -137,7 +138,7 @@ class VoiceMailDetector:
             raise ConfigError(msg)
         config = config or VoicemailConfig()
         if duration is not None:
-            config = replace(
+            config = msgspec.structs.replace(
                 config,
                 short_greeting=duration,
                 long_greeting=max(duration, config.long_greeting),
@@ -147,7 +148,7 @@ class VoiceMailDetector:
         self.callback = callback
         self.message = message
         self.navigate_menus = navigate_menus
-        self.config = replace(config, use_model=llm is not None)
+        self.config = msgspec.structs.replace(config, use_model=llm is not None)
         self._prompt = custom_prompt or _PROMPT
 
     def judges(self, call: Call) -> bool:
@@ -201,8 +202,7 @@ class VoiceMailDetector:
         return _ANSWERS.get(answer.strip().strip("\"'`*.!").strip().lower())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoicemailHost:
+class VoicemailHost(msgspec.Struct, frozen=True, kw_only=True):
     """What a watch asks of the session whose it is.
 
     Attributes:

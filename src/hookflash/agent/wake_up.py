@@ -1,7 +1,8 @@
 """What an agent does about a silent line."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.guard import Guard
@@ -14,8 +15,7 @@ from hookflash.runtime.tasks import TaskOwner
 __all__ = ["WakeUpStep", "WakeUps", "idle_config", "wake_up_ladder"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeUpStep:
+class WakeUpStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of what is done about a silent line. Steps begin anew when the caller is heard.
 
     Attributes:

@@ -18,9 +18,9 @@ it. `docs/design/audio.md` puts the limits beside those of Q.24.
 
 import functools
 import math
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -80,8 +80,7 @@ _HIGH_OVER_LOW = 10 ** (MAX_HIGH_OVER_LOW_DB / 10)
 _Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DtmfDigit:
+class DtmfDigit(msgspec.Struct, frozen=True, kw_only=True):
     """One press of a key.
 
     Attributes:
@@ -95,8 +94,7 @@ class DtmfDigit:
     duration_ms: float
 
 
-@dataclass(slots=True)
-class _Press:
+class _Press(msgspec.Struct):
     """A key that is down: its place in `DTMF_DIGITS`, its first and its latest moment."""
 
     key: int

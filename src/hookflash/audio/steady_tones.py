@@ -14,9 +14,9 @@ sounds like a tone. A tone is reported if
 
 import functools
 import math
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -90,8 +90,7 @@ _PAIR_TOLERANCE = 0.025
 _Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SteadyTone:
+class SteadyTone(msgspec.Struct, frozen=True, kw_only=True):
     """A tone that stood out.
 
     Attributes:
@@ -107,8 +106,7 @@ class SteadyTone:
     ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(msgspec.Struct, frozen=True):
     """What one window sounds like: a tone (or two), and how strong everything is."""
 
     hz: float
@@ -116,15 +114,14 @@ class _Moment:
     power: float
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(msgspec.Struct):
     """A tone that may be going on: its moments, and those since that were none of it."""
 
     hz: float
     second_hz: float
     first: int
     tainted: bool
-    powers: list[float] = field(default_factory=list[float])
+    powers: list[float] = msgspec.field(default_factory=list[float])
     own: int = 0
     quiet: int = 0
     other: int = 0

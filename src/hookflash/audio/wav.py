@@ -6,12 +6,12 @@ Paths and binary files are read and written at once, in the calling thread.
 import io
 import struct
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self, TypeAlias
 
+import msgspec
 import numpy as np
 
 from hookflash.audio.frames import Pcm, check_rate, samples
@@ -33,8 +33,7 @@ _MAX_CHANNELS = 32
 _MAX_DATA = 0xFFFF_FFFF - 36
 
 
-@dataclass(frozen=True, slots=True)
-class Wav:
+class Wav(msgspec.Struct, frozen=True):
     """What a WAV file holds.
 
     Attributes:
@@ -203,8 +202,7 @@ class WavWriter:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(msgspec.Struct, frozen=True):
     """The format chunk: `tag` and `bits` name one of the encodings that we read."""
 
     tag: int

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+import msgspec
 
 from hookflash.calls.recording import Recorder, RecordingState
 from hookflash.carriers.base import Carrier
@@ -123,7 +124,7 @@ class Call:
             self._obey,
             name="call",
             tape=tape,
-            config={"direction": direction, **asdict(config)},
+            config={"direction": direction, **msgspec.structs.asdict(config)},
         )
 
     @classmethod

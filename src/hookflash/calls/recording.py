@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
 
 from hookflash.audio.frames import Pcm, duration_ms, sample_count
 from hookflash.audio.timeline import Timeline
@@ -38,8 +39,7 @@ class RecordingState(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of a recording that is silent because it was paused. Seconds of the file.
 
     Attributes:

@@ -7,7 +7,8 @@ said no) and `LinkError` (no answer), and loads the vendor's SDK when it is firs
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from hookflash.events.call import CarrierStatus
 from hookflash.wire.forms import Form
@@ -23,8 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """A request that a company sent us.
 
     Attributes:
@@ -51,16 +51,14 @@ class Webhook:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What we answer to a webhook: a document of instructions."""
 
     body: str
     content_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingCall:
+class IncomingCall(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody phones one of our lines.
 
     Attributes:
@@ -73,27 +71,24 @@ class IncomingCall:
     carrier_call_id: str
     from_: str
     to: str
-    details: dict[str, str] = field(default_factory=dict[str, str])
+    details: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarrierReport:
+class CarrierReport(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call is, by the company's word."""
 
     carrier_call_id: str
     status: CarrierStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedCall:
+class PlacedCall(msgspec.Struct, frozen=True, kw_only=True):
     """The company accepted to dial."""
 
     carrier_call_id: str
     status: CarrierStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A telephone number that we own.
 
     Attributes:

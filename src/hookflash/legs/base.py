@@ -14,8 +14,9 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
+
+import msgspec
 
 from hookflash.audio.frames import FRAME_MS, frame_bytes
 from hookflash.audio.mix import mix
@@ -64,8 +65,7 @@ _RUN_FRAMES = 25
 _LATE_TOLERANCE = TICK / 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegCapabilities:
+class LegCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What this kind of leg can do.
 
     Attributes:
@@ -82,8 +82,7 @@ class LegCapabilities:
     digits_out: DigitsBy = "audio"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """20 ms of the party's audio.
 
     Attributes:
@@ -95,8 +94,7 @@ class Frame:
     at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class Played(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an utterance.
 
     Attributes:

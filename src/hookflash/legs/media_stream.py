@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from hookflash.audio.frames import Framer
 from hookflash.audio.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
@@ -56,8 +57,7 @@ class MediaWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaDialect:
+class MediaDialect(msgspec.Struct, frozen=True, kw_only=True):
     """How a carrier spells media streams.
 
     Attributes:

@@ -6,9 +6,10 @@ a while, then one request probes it while all others still go elsewhere.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.breaker import (
@@ -72,8 +73,7 @@ TRANSITIONS: Mapping[BreakerState, Mapping[str, tuple[BreakerState, ...]]] = {
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerConfig:
+class BreakerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """When a provider is left alone, and for how long.
 
     Raises:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.call import (
@@ -58,8 +59,7 @@ TRANSITIONS: Mapping[CallState, Mapping[str, tuple[CallState, ...]]] = {
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallConfig:
+class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long each stage of a call may last, in seconds above 0.
 
     Raises:
@@ -80,15 +80,14 @@ class CallConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        for field in fields(self):
-            seconds: float = getattr(self, field.name)
+        for name in self.__struct_fields__:
+            seconds: float = getattr(self, name)
             if not 0 < seconds < math.inf:
-                msg = f"{field.name} is {seconds}; give seconds above 0"
+                msg = f"{name} is {seconds}; give seconds above 0"
                 raise ConfigError(msg)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
+class _Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a call will be said to have come to."""
 
     outcome: Outcome
@@ -100,7 +99,7 @@ class _Verdict:
 
 
 _HUNG_UP = _Verdict(outcome=Outcome.COMPLETED, reason="caller_hung_up", ours=False)
-_PEER_CLOSED = replace(_HUNG_UP, sure=False)
+_PEER_CLOSED = msgspec.structs.replace(_HUNG_UP, sure=False)
 _WE_CLOSED = _Verdict(outcome=Outcome.COMPLETED, reason="hangup")
 _LINK_LOST = _Verdict(outcome=Outcome.FAILED, reason="link_lost")
 _NO_MEDIA = _Verdict(outcome=Outcome.FAILED, reason="no_media")

@@ -4,8 +4,9 @@ Drawn as a diagram in `docs/design/digits.md`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from hookflash.events.digits import DigitsEntered
 from hookflash.events.turn import CallerLeft, DigitReceived, Expectation, ExpectationSet
@@ -17,8 +18,7 @@ DigitsEvent = DigitReceived | ExpectationSet | CallerLeft
 _MOST = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigitsConfig:
+class DigitsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """When a keyed number is complete.
 
     Attributes:

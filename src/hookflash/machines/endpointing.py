@@ -6,9 +6,10 @@ words tell more. Nothing here is a model: the rules are few, can be read, and co
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.events.digits import MASK
 from hookflash.events.turn import Expectation, ExpectationSet
@@ -42,12 +43,11 @@ class Completeness(StrEnum):
     """It stops in the middle; more will come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lexicon:
+class Lexicon(msgspec.Struct, frozen=True, kw_only=True):
     """The words of one language that the rules look for.
 
     Lower case; phrases of at most four words, joined by one space, without punctuation except
-    the apostrophe. Derive your own with `dataclasses.replace(ENGLISH, stop_words=...)`.
+    the apostrophe. Derive your own with `msgspec.structs.replace(ENGLISH, stop_words=...)`.
     """
 
     backchannels: frozenset[str]

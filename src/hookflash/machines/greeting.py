@@ -6,7 +6,8 @@ believed only when the greeting is over and nothing else was said.
 """
 
 from collections.abc import Set
-from dataclasses import dataclass, fields
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.voicemail import VoicemailVerdict
@@ -15,11 +16,11 @@ from hookflash.machines.endpointing import words
 __all__ = ["ENGLISH_GREETINGS", "GreetingPhrases", "Judgement", "judge_words"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GreetingPhrases:
+class GreetingPhrases(msgspec.Struct, frozen=True, kw_only=True):
     """What people and machines say when they pick up. Lower case, no punctuation but apostrophes.
 
-    To add to a list: `replace(ENGLISH_GREETINGS, machine=ENGLISH_GREETINGS.machine | {...})`.
+    To add to a list:
+    `msgspec.structs.replace(ENGLISH_GREETINGS, machine=ENGLISH_GREETINGS.machine | {...})`.
     For another language make one of your own, or unite two lists.
 
     Raises:
@@ -39,12 +40,12 @@ class GreetingPhrases:
 
     def __post_init__(self) -> None:
         """Refuse phrases that could never match."""
-        for field in fields(self):
-            phrases: Set[str] = getattr(self, field.name)
+        for name in self.__struct_fields__:
+            phrases: Set[str] = getattr(self, name)
             for phrase in phrases:
                 if not phrase or " ".join(words(phrase)) != phrase:
                     plain = " ".join(words(phrase))
-                    msg = f"{field.name} has {phrase!r}, which never matches; write {plain!r}"
+                    msg = f"{name} has {phrase!r}, which never matches; write {plain!r}"
                     raise ConfigError(msg)
 
 
@@ -134,8 +135,7 @@ ENGLISH_GREETINGS = GreetingPhrases(
 """English as phones are answered in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """What the words say.
 
     Attributes:

@@ -3,9 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.idle import (
@@ -57,8 +58,7 @@ TRANSITIONS: Mapping[IdleState, Mapping[str, tuple[IdleState, ...]]] = {
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdleConfig:
+class IdleConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long a silence may last.
 
     Raises:

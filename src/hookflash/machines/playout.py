@@ -17,9 +17,10 @@ moment of the clear is what the peer had played when the clear arrived.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError, UsageError
 from hookflash.events.playout import (
@@ -88,8 +89,7 @@ TRANSITIONS: Mapping[PlayoutState, Mapping[str, tuple[PlayoutState, ...]]] = {
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayoutConfig:
+class PlayoutConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How the peer tells what it has played.
 
     Raises:
@@ -120,8 +120,7 @@ class PlayoutConfig:
                 raise ConfigError(msg)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Utterance:
+class _Utterance(msgspec.Struct, kw_only=True, eq=False):
     """One thing said. Positions in milliseconds: `heard <= sent <= queued`."""
 
     name: str
@@ -144,8 +143,7 @@ class _Utterance:
         return self.closed and self.heard == self.queued
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Run:
+class _Run(msgspec.Struct, kw_only=True, eq=False):
     """Audio in the peer's buffer that plays without a gap, and the mark behind it."""
 
     utterance: _Utterance

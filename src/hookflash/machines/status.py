@@ -6,8 +6,9 @@ Drawn as a diagram in `docs/design/status.md`.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.session import AgentState, UserState
@@ -61,8 +62,7 @@ TRANSITIONS: Mapping[AgentState, Mapping[str, tuple[AgentState, ...]]] = {
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusConfig:
+class StatusConfig(msgspec.Struct, frozen=True, kw_only=True):
     """When the caller counts as away.
 
     Raises:

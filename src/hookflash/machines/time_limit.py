@@ -5,9 +5,10 @@ Drawn as a diagram in `docs/design/time_limit.md`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.time_limit import (
@@ -42,8 +43,7 @@ TRANSITIONS: Mapping[TimeLimitState, Mapping[str, tuple[TimeLimitState, ...]]] =
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeLimitConfig:
+class TimeLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long a call may last.
 
     Raises:

@@ -20,9 +20,10 @@ all, it counts as new words.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.turn import (
@@ -199,8 +200,7 @@ _AUDIBLE = frozenset({_S.AGENT, _S.OVERLAP, _S.HELD})
 _HUSHED = frozenset({_S.PAUSED, _S.DOUBT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnConfig:
+class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How patient the agent is, and how easily it is interrupted. Times are seconds.
 
     Raises:
@@ -278,15 +278,14 @@ class TurnConfig:
             raise ConfigError(msg)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Turn:
+class _Turn(msgspec.Struct, kw_only=True):
     """What is known of the caller's turn. A new one begins with nothing known."""
 
     began: float = 0.0  # what `max_turn` is counted from
     onset: float = 0.0  # of the last run of speech
     offset: float | None = None  # of the last run of speech that stopped
     news_at: float = 0.0  # when words last came, or began to be kept
-    finals: list[str] = field(default_factory=list[str])
+    finals: list[str] = msgspec.field(default_factory=list[str])
     partial: str = ""
     awaited: bool = False  # the last run of speech has brought no final yet
     wordless: bool = True  # ... and no partial either

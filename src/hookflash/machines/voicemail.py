@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import assert_never
+
+import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.turn import (
@@ -144,8 +145,7 @@ TRANSITIONS: Mapping[VoicemailState, Mapping[str, tuple[VoicemailState, ...]]] =
 """State, then event name or `tick`, to the states that may follow. What is not here is ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoicemailConfig:
+class VoicemailConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long to listen for what, in seconds above 0.
 
     Raises:
@@ -194,12 +194,12 @@ class VoicemailConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        for field in fields(self):
-            value: object = getattr(self, field.name)
+        for name in self.__struct_fields__:
+            value: object = getattr(self, name)
             if isinstance(value, GreetingPhrases | bool):
                 continue
             if not isinstance(value, int | float) or not 0 < value < math.inf:
-                msg = f"{field.name} is {value!r}; give seconds above 0"
+                msg = f"{name} is {value!r}; give seconds above 0"
                 raise ConfigError(msg)
         if not self.short_greeting <= self.long_greeting <= self.long_with_words:
             msg = "short_greeting, long_greeting and long_with_words must not fall, in this order"

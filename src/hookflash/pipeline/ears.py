@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hookflash.errors import HookflashError, LinkError, ProviderError, UsageError
-from hookflash.events.digits import DigitsEntered
+from hookflash.events.digits import MASK, DigitsEntered
 from hookflash.events.turn import (
     BackchannelHeard,
     CallerLeft,
@@ -133,6 +133,7 @@ class Ears:
         self._concealment = concealment or Concealment()
         self._finish_key = digits.finish_key
         self._deaf: set[str] = set()
+        self._key_takers: list[Callable[[str], None]] = []
         self._caller_speaking = False
         self._restarts = 0
         self._excused = False
@@ -166,6 +167,23 @@ class Ears:
         self._digits.feed(expectation)
         if self._hearing is not None:
             self._hearing.expect(expectation, tools)
+
+    def take_keys(self, taker: Callable[[str], None]) -> Callable[[], None]:
+        """Give each key, the real one, to `taker` instead of collecting keys into numbers.
+
+        The one who took them last gets them. A key hushes the agent as ever, and is given on when
+        it has ended the caller's turn, if there was one.
+
+        Returns:
+            What gives them back; idempotent.
+        """
+        self._key_takers.append(taker)
+
+        def release() -> None:
+            if taker in self._key_takers:
+                self._key_takers.remove(taker)
+
+        return release
 
     def replace(self, *, stt: STT | None, vad: VAD | None) -> None:
         """Let another recogniser and detector, prepared, hear what comes from now on.
@@ -239,6 +257,10 @@ class Ears:
     def digit_received(self, digit: str, at: float) -> None:
         """A key of the caller."""
         self._listener.digit_keyed(digit)
+        if self._key_takers:
+            self._turn.feed(DigitReceived(digit=MASK if self._concealment.on else digit))
+            self._key_takers[-1](digit)
+            return
         key = DigitReceived(digit=self._concealment.key(digit, finish_key=self._finish_key))
         self._turn.feed(key)
         self._digits.feed(key)

@@ -1,7 +1,8 @@
 """Which ears, mind and voice serve a session."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from hookflash.errors import ConfigError, UsageError
 from hookflash.pipeline.hooks import Hooks
@@ -11,8 +12,7 @@ from hookflash.providers.realtime import RealtimeModel
 __all__ = ["Pipeline", "changed", "differences"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     """A cascade: speech to text, language model, text to speech, with voice-activity detection.
 
     One pipeline may serve any number of sessions. What is None is simply absent: without `stt`
@@ -41,7 +41,7 @@ class Pipeline:
     vad: VAD | None = None
     turn_detector: TurnDetector | None = None
     realtime: RealtimeModel | None = None
-    hooks: Hooks = field(default_factory=Hooks)
+    hooks: Hooks = msgspec.field(default_factory=Hooks)
 
     def __post_init__(self) -> None:
         """Refuse parts that exclude each other.
@@ -134,7 +134,9 @@ def changed(
         tts = tts.variant(voice=voice, language=language)
     if language is not None and stt is not None:
         stt = stt.variant(language=language)
-    return replace(pipeline, stt=stt, llm=llm or pipeline.llm, tts=tts, vad=vad or pipeline.vad)
+    return msgspec.structs.replace(
+        pipeline, stt=stt, llm=llm or pipeline.llm, tts=tts, vad=vad or pipeline.vad
+    )
 
 
 def differences(one: Pipeline, other: Pipeline) -> tuple[str, ...]:

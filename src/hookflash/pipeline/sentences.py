@@ -8,6 +8,7 @@ the space before it, so waiting for that character costs no extra token.
 # ruff: noqa: RUF001, RUF003  # punctuation that looks alike is what this file tells apart
 
 import re
+from functools import cache
 
 from hookflash.errors import UsageError
 
@@ -20,27 +21,6 @@ _WIDE_CLOSERS = "」』）】》〉”’"
 _CLAUSES = ",;:،—–"
 _WIDE_CLAUSES = "，、；："
 
-# Where a piece may end, and in `after` or `sign` the character that makes it certain: the first
-# behind the space, or, in scripts written without spaces, the very next.
-_PLACE = re.compile(
-    rf"(?P<line>\n)"
-    rf"|(?:(?P<stop>[{_STOPS}]+[{_CLOSERS}]*)|(?P<clause>[{_CLAUSES}][{_CLOSERS}]*))"
-    rf"(?=[^\S\n]+(?P<after>\S))"
-    rf"|(?:(?P<wide_stop>[{_WIDE_STOPS}]+[{_WIDE_CLOSERS}{_CLOSERS}]*)"
-    rf"|(?P<wide_clause>[{_WIDE_CLAUSES}]))"
-    rf"(?=(?P<sign>[^{_WIDE_STOPS}{_WIDE_CLOSERS}{_CLOSERS}]))"
-)
-
-# Never the end of a sentence, whatever follows.
-_TITLE = re.compile(
-    r"adm|bzw|capt|cf|cmdr|col|cpl|d\.h|dott|dr|dra|e\.?g|evtl|fr|ft|gen|ggf|gov|hon|i\.?e|inkl|lt|"
-    r"maj|messrs|mrs?|ms|mt|mx|p\.?ej|pres|prof|rep|rev|sen|sgt|sig|sra|srta|st|supt|u\.a|usw|viz|vs|z\.b"
-)
-# No end of a sentence before a number ("No. 5", "Jan. 3"), but perhaps before a capital.
-_COUNTED = re.compile(
-    r"apr|approx|apt|art|aug|bldg|ca|ch|dec|dept|ext|feb|figs?|jan|jul|jun|mar|max|min|nos?|nov|"
-    r"n[ro]|nro|núm|oct|op|para|pp|pt|rm|sect?|sept?|ste|\w*str|suite|tel|vol"
-)
 _LAST_WORD = re.compile(r"[^\s\"'“‘«(\[{*_]+$")
 # Initials and acronyms: "J. K.", "U.S.".
 _LETTERS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*$")
@@ -51,6 +31,37 @@ _LIST_NUMBER = re.compile(r"\d{1,3}")
 _FIRST_WIDE = 0x2E80
 # Such a sign takes about as long to say as this many Latin letters.
 _WIDE_WEIGHT = 3
+
+
+class _Patterns:
+    """Compiled when the first piece is cut."""
+
+    def __init__(self) -> None:
+        # Where a piece may end, and in `after` or `sign` the character that makes it certain: the
+        # first behind the space, or, in scripts written without spaces, the very next.
+        self.place = re.compile(
+            rf"(?P<line>\n)"
+            rf"|(?:(?P<stop>[{_STOPS}]+[{_CLOSERS}]*)|(?P<clause>[{_CLAUSES}][{_CLOSERS}]*))"
+            rf"(?=[^\S\n]+(?P<after>\S))"
+            rf"|(?:(?P<wide_stop>[{_WIDE_STOPS}]+[{_WIDE_CLOSERS}{_CLOSERS}]*)"
+            rf"|(?P<wide_clause>[{_WIDE_CLAUSES}]))"
+            rf"(?=(?P<sign>[^{_WIDE_STOPS}{_WIDE_CLOSERS}{_CLOSERS}]))"
+        )
+        # Never the end of a sentence, whatever follows.
+        self.title = re.compile(
+            r"adm|bzw|capt|cf|cmdr|col|cpl|d\.h|dott|dr|dra|e\.?g|evtl|fr|ft|gen|ggf|gov|hon|i\.?e|inkl|lt|"
+            r"maj|messrs|mrs?|ms|mt|mx|p\.?ej|pres|prof|rep|rev|sen|sgt|sig|sra|srta|st|supt|u\.a|usw|viz|vs|z\.b"
+        )
+        # No end of a sentence before a number ("No. 5", "Jan. 3"), but perhaps before a capital.
+        self.counted = re.compile(
+            r"apr|approx|apt|art|aug|bldg|ca|ch|dec|dept|ext|feb|figs?|jan|jul|jun|mar|max|min|nos?|nov|"
+            r"n[ro]|nro|núm|oct|op|para|pp|pt|rm|sect?|sept?|ste|\w*str|suite|tel|vol"
+        )
+
+
+@cache
+def _patterns() -> _Patterns:
+    return _Patterns()
 
 
 class SentenceSplitter:
@@ -120,7 +131,7 @@ class SentenceSplitter:
         """Return where the first piece of the text ends, or None while that is not certain."""
         text = self._text
         clause = 0
-        for place in _PLACE.finditer(text):
+        for place in _patterns().place.finditer(text):
             certain_at = max(place.start(group) for group in ("line", "after", "sign"))
             if certain_at > self._max:
                 break
@@ -174,9 +185,9 @@ def _is_inside(place: "re.Match[str]") -> bool:
     word = found[0].lower() if found else ""
     if word in {"a.m", "p.m"}:
         return False
-    if _TITLE.fullmatch(word) or _LETTERS.fullmatch(word):
+    if _patterns().title.fullmatch(word) or _LETTERS.fullmatch(word):
         return True
-    return after.isdigit() and _COUNTED.fullmatch(word) is not None
+    return after.isdigit() and _patterns().counted.fullmatch(word) is not None
 
 
 def _weight(text: str) -> int:

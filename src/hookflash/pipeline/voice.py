@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from hookflash.audio.frames import duration_ms
 from hookflash.errors import HookflashError, LinkTimeout, ProviderError, UsageError
@@ -30,8 +31,7 @@ _MOST_MS_PER_LETTER = 500.0
 _CHUNK_MS = 1.0
 
 
-@dataclass(slots=True, kw_only=True)
-class Synthesis:
+class Synthesis(msgspec.Struct, kw_only=True):
     """What the synthesiser did for an utterance. Moments are seconds of the loop's clock.
 
     Attributes:
@@ -58,8 +58,7 @@ class Synthesis:
             self.first_audio = at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an utterance.
 
     Attributes:

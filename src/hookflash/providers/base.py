@@ -10,9 +10,10 @@ cancelling must stop the work and free what it holds.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeAlias
+
+import msgspec
 
 from hookflash.errors import UsageError
 from hookflash.events.turn import ExpectationSet
@@ -39,8 +40,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderSwitch:
+class ProviderSwitch(msgspec.Struct, frozen=True, kw_only=True):
     """From now on another provider is asked.
 
     Attributes:
@@ -97,8 +97,7 @@ class Provider(ABC):  # noqa: B024  # what is abstract is added by each kind
 # Ears: speech to text.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transcript:
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """Words recognised in one segment of speech.
 
     Attributes:
@@ -177,8 +176,7 @@ class STT(Provider):
 # Voice activity.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceVerdict:
+class VoiceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """The detector changed its mind.
 
     Attributes:
@@ -234,22 +232,19 @@ class TurnDetector(Provider):
 # Mind: language model.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextDelta:
+class TextDelta(msgspec.Struct, frozen=True, kw_only=True):
     """The next piece of the model's words."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCallReady:
+class ToolCallReady(msgspec.Struct, frozen=True, kw_only=True):
     """The model wants a tool; its arguments are complete."""
 
     call: ToolCall
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What the request cost, as far as the model says."""
 
     input_tokens: int = 0
@@ -288,8 +283,7 @@ class LLM(Provider):
 # Voice: text to speech.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordTime:
+class WordTime(msgspec.Struct, frozen=True, kw_only=True):
     """One spoken word and when it ends.
 
     Attributes:
@@ -301,8 +295,7 @@ class WordTime:
     end_ms: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechChunk:
+class SpeechChunk(msgspec.Struct, frozen=True, kw_only=True):
     """Some audio, and the words whose times became known with it."""
 
     pcm: bytes

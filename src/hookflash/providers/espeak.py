@@ -13,12 +13,12 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
 
+import msgspec
 import numpy as np
 
 from hookflash.audio.frames import pcm_bytes, samples
@@ -47,8 +47,7 @@ _SILENCE_DBFS = -50.0
 _EDGE_MS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken:
+class _Spoken(msgspec.Struct, frozen=True):
     """One text as the helper spoke it: samples at `rate`, and where each word begins."""
 
     wave: "np.ndarray[tuple[int], np.dtype[np.float64]]"

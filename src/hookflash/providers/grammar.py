@@ -10,7 +10,8 @@ that tells whether the recogniser reached the grammar's end or stopped somewhere
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from hookflash.events.turn import Expectation, ExpectationSet
 
@@ -58,8 +59,7 @@ _MOST_WORDS = 16
 _END = " "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grammar:
+class Grammar(msgspec.Struct, frozen=True, kw_only=True):
     """A grammar, ready for a recogniser.
 
     Attributes:
@@ -79,8 +79,7 @@ class Grammar:
         return self.pattern.fullmatch("".join(word + _END for word in words)) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(msgspec.Struct, frozen=True):
     """A piece of grammar, in both languages."""
 
     jsgf: str

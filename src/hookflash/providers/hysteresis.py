@@ -7,9 +7,9 @@ beginning. The way back is the mirror image. So a single loud window, a breath w
 and a probability that hovers between the thresholds change nothing.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +21,7 @@ __all__ = ["Change", "Hysteresis", "SileroConfig"]
 _TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SileroConfig:
+class SileroConfig(msgspec.Struct, frozen=True, kw_only=True):
     """When speech has begun and when it has ended.
 
     Attributes:

@@ -3,8 +3,9 @@
 One set serves all sessions of a process. Nothing is loaded before it is prepared.
 """
 
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 from hookflash.providers.base import LLM, STT, TTS, VAD
 from hookflash.providers.espeak import EspeakTTS
@@ -15,8 +16,7 @@ from hookflash.providers.silero import SileroVAD
 __all__ = ["LocalProviders", "local_providers", "speak_pcm"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalProviders:
+class LocalProviders(msgspec.Struct, frozen=True, kw_only=True):
     """Ears, mind, voice, and a detector."""
 
     stt: STT

@@ -17,10 +17,10 @@ import os
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
+import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from hookflash.errors import (
@@ -104,8 +104,7 @@ _NO_KEY = "none"
 _CANCEL_TOO_LATE = "response_cancel_not_active"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilenceTurns:
+class SilenceTurns(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's turn is over when they are silent (`server_vad`).
 
     Attributes:
@@ -128,8 +127,7 @@ class SilenceTurns:
             raise ConfigError(msg)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SemanticTurns:
+class SemanticTurns(msgspec.Struct, frozen=True, kw_only=True):
     """The vendor judges from what is said whether the caller has finished (`semantic_vad`).
 
     Attributes:
@@ -179,7 +177,7 @@ class OpenAIRealtime(RealtimeModel):
         base_url: str | None = None,
         api_key: str | None = None,
         name: str = "openai-realtime",
-        turn_detection: SilenceTurns | SemanticTurns | None = SilenceTurns(),
+        turn_detection: SilenceTurns | SemanticTurns | None = SilenceTurns(),  # noqa: B008  # frozen
         transcription: str | None = "gpt-4o-mini-transcribe",
         language: str | None = None,
         noise_reduction: Literal["near_field", "far_field"] | None = None,

@@ -14,12 +14,12 @@ import logging
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, cast
 
+import msgspec
 import numpy as np
 
 from hookflash.audio.frames import Framer
@@ -319,21 +319,18 @@ class PocketsphinxHearing(Hearing):
             self._out.put_nowait(transcript)
 
 
-@dataclass(frozen=True, slots=True)
-class _Flush:
+class _Flush(msgspec.Struct, frozen=True):
     """Give the final words."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Expect:
+class _Expect(msgspec.Struct, frozen=True):
     """Use another grammar from now on."""
 
     expectation: ExpectationSet
     phrases: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
+class _Heard(msgspec.Struct, frozen=True):
     """A segment's words; times are seconds from its beginning."""
 
     text: str

@@ -12,9 +12,10 @@ of the model's `formats`; `AudioBridge` converts.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
 
 from hookflash.audio.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 from hookflash.audio.resample import Resampler
@@ -57,8 +58,7 @@ class AudioEncoding(StrEnum):
     """16-bit little-endian."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioFormat:
+class AudioFormat(msgspec.Struct, frozen=True, kw_only=True):
     """What a model takes and gives.
 
     Attributes:
@@ -147,8 +147,7 @@ class AudioBridge:
 # What a conversation is set up with.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealtimeSetup:
+class RealtimeSetup(msgspec.Struct, frozen=True, kw_only=True):
     """What a conversation needs to know from its start.
 
     Attributes:
@@ -169,8 +168,7 @@ class RealtimeSetup:
 # What comes from it.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallerSpeech:
+class CallerSpeech(msgspec.Struct, frozen=True, kw_only=True):
     """The model's own detector hears the caller begin or cease to speak.
 
     Attributes:
@@ -182,8 +180,7 @@ class CallerSpeech:
     ago: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallerCommitted:
+class CallerCommitted(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller said until now became an item: their turn is over.
 
     Attributes:
@@ -193,8 +190,7 @@ class CallerCommitted:
     item_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallerWords:
+class CallerWords(msgspec.Struct, frozen=True, kw_only=True):
     """The words of an item of the caller's. They may come after the answer to them began.
 
     Attributes:
@@ -208,8 +204,7 @@ class CallerWords:
     final: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseStarted:
+class ResponseStarted(msgspec.Struct, frozen=True, kw_only=True):
     """The model begins to answer.
 
     Attributes:
@@ -219,8 +214,7 @@ class ResponseStarted:
     request: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioDelta:
+class AudioDelta(msgspec.Struct, frozen=True, kw_only=True):
     """The next audio of an answer.
 
     Attributes:
@@ -234,8 +228,7 @@ class AudioDelta:
     pcm: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordsDelta:
+class WordsDelta(msgspec.Struct, frozen=True, kw_only=True):
     """The next words of an answer: those of its audio, or the answer itself if it is text.
 
     They may run ahead of the audio or lag behind it.
@@ -246,8 +239,7 @@ class WordsDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCallAsked:
+class ToolCallAsked(msgspec.Struct, frozen=True, kw_only=True):
     """The model wants a tool; its arguments are complete.
 
     Attributes:
@@ -271,8 +263,7 @@ class ResponseStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseDone:
+class ResponseDone(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing more of an answer comes. Said once for each `respond`, unless the link broke.
 
     Attributes:
@@ -288,8 +279,7 @@ class ResponseDone:
     error: HookflashError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealtimeTrouble:
+class RealtimeTrouble(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was sent was refused; the conversation goes on."""
 
     error: HookflashError

@@ -6,9 +6,10 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias, cast
+
+import msgspec
 
 from hookflash.errors import UsageError
 from hookflash.providers.base import LLM, LlmChunk, TextDelta, ToolCallReady
@@ -34,8 +35,7 @@ __all__ = ["Rule", "RuleLLM"]
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What to do when the caller says one of some phrases.
 
     Attributes:
@@ -53,7 +53,7 @@ class Rule:
     phrases: tuple[str, ...]
     say: str = ""
     call: str = ""
-    arguments: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    arguments: Mapping[str, object] = msgspec.field(default_factory=lambda: _NOTHING)
 
     def __post_init__(self) -> None:
         if not self.phrases or isinstance(cast("object", self.phrases), str):
@@ -64,13 +64,11 @@ class Rule:
             raise UsageError(msg)
 
 
-@dataclass(frozen=True, slots=True)
-class _Say:
+class _Say(msgspec.Struct, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True):
     tool: ToolSchema
     arguments: Mapping[str, object]
     text: str = ""
@@ -175,8 +173,7 @@ _ANYTHING = "Is there anything else I can do for you?"
 _ASKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(msgspec.Struct, frozen=True):
     """A value that the agent has asked for.
 
     Attributes:

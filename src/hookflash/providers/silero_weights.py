@@ -6,12 +6,12 @@ five message types matter here, so this page reads just those and needs neither 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,8 +46,7 @@ _FIXED32 = 5
 _RATE_OF_BRANCH = {"then_branch": 16_000, "else_branch": 8_000}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SileroWeights:
+class SileroWeights(msgspec.Struct, frozen=True, kw_only=True):
     """One rate's network, float32, in PyTorch's shapes.
 
     Attributes:

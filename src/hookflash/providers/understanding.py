@@ -6,8 +6,11 @@ punctuation, contractions, endings, a few synonyms, and digits for number words.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar, cast
+
+import msgspec
+
+from hookflash.machines.assent import FILLERS, NEGATORS, assents
 
 __all__ = ["Utterance", "best_match", "best_overlap", "value_for", "wants_digits", "yes_or_no"]
 
@@ -38,29 +41,9 @@ help assistance assist
 hello hi
 bye goodbye
 """
-# Words that a wish can do without.
-_FILLER_WORDS = """
-a about all alright am an and any are at be because can could did do does eh er for from get give
-go got great have hello hey hi how i if in into is it its just keypad know let like lot madam many
-may me might mine moment much must my need now of oh ok okay on or our out please put really right
-shall should sir so some sorry sure tell than that the their them then there these they thing this
-those to too uh um up us very want was we well were what which who will with would yeah yes yet
-you your
-"""
-_FILLERS = frozenset(_FILLER_WORDS.split())
-
-_NEGATORS = frozenset({"neither", "never", "nor", "not", "without"})
 # "Not that" has said what it is about; "not want to cancel" has not.
 _PRONOUNS = frozenset({"him", "it", "so", "that", "these", "this", "those"})
 _HEDGES = frozenset({"intend", "mean", "plan", "quite", "think", "try", "wanted", "wish"})
-
-_YES_WORDS = (
-    "absolutely aye certainly correct definitely exactly fine ok okay right sure yeah yep yes"
-)
-_YES = frozenset(_YES_WORDS.split())
-_NO = frozenset({"no", "nah", "nope", "wrong", "negative", *_NEGATORS})
-_YES_PHRASES = ("go ahead", "of course", "please do", "sounds good", "i do", "that is it")
-_UNSURE = frozenset({"sure", "know", "certain"})
 
 _CLAUSE = re.compile(r"[,;:.!?\n]+(?=\s|$)|\s[-\u2013\u2014]+\s")
 _WORD = re.compile(r"\d+(?:[.:]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -77,8 +60,7 @@ _SHORTENED = {
 _IS = frozenset({"he", "here", "how", "it", "she", "that", "there", "what", "when", "where", "who"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(msgspec.Struct, frozen=True):
     """Where a phrase stands in an utterance, and how good the match is (more is better)."""
 
     start: int
@@ -120,9 +102,7 @@ class Utterance:
     def content(self) -> tuple[str, ...]:
         """The words as meant that carry the wish."""
         return tuple(
-            meant
-            for word, meant in zip(self.words, self.meant, strict=True)
-            if word not in _FILLERS
+            meant for word, meant in zip(self.words, self.meant, strict=True) if word not in FILLERS
         )
 
     def match(self, phrase: "Utterance", *, loosely_from: int = 1) -> _Match | None:
@@ -142,7 +122,7 @@ class Utterance:
                 (
                     place
                     for place, word in enumerate(self.meant)
-                    if word == wanted and self.words[place] not in _FILLERS
+                    if word == wanted and self.words[place] not in FILLERS
                 ),
                 None,
             )
@@ -160,14 +140,14 @@ class Utterance:
             negator < start
             and self.clauses[negator] == self.clauses[start]
             and not (between and between[0] in _PRONOUNS)
-            and all(word in _FILLERS or word in _HEDGES for word in between)
+            and all(word in FILLERS or word in _HEDGES for word in between)
         )
 
     def unnegated(self, matches: Sequence[_Match]) -> list[_Match]:
         """Leave out those that the speaker says no to; a negation takes the nearest one only."""
         negated: list[_Match] = []
         for place, word in enumerate(self.words):
-            if word not in _NEGATORS:
+            if word not in NEGATORS:
                 continue
             reached = [match for match in matches if self._negates(place, match.start)]
             in_phrase = any(match.start <= place < match.end for match in matches)
@@ -208,7 +188,7 @@ def best_overlap(utterance: Utterance, candidates: Iterable[tuple[KeyT, str, str
         candidates: key, name and description of each. A word of the name counts two, one of the
             description one; two are needed, and more than any other candidate has.
     """
-    if _NEGATORS.intersection(utterance.words):
+    if NEGATORS.intersection(utterance.words):
         return None
     said = set(utterance.content)
     scores: list[tuple[int, KeyT]] = []
@@ -224,14 +204,7 @@ def best_overlap(utterance: Utterance, candidates: Iterable[tuple[KeyT, str, str
 
 def yes_or_no(utterance: Utterance) -> bool | None:
     """Return what an answer to a yes-or-no question means; None if it says more, or is unclear."""
-    words = set(utterance.words)
-    others = [word for word in utterance.content if word not in _YES | _NO | {"thank"}]
-    if len(others) > 2 or ("not" in words and words & _UNSURE):
-        return None
-    if words & _NO:
-        return False
-    phrases = ((phrase, (phrase,)) for phrase in _YES_PHRASES)
-    return True if words & _YES or best_match(utterance, phrases) is not None else None
+    return assents(utterance.text)
 
 
 # Values.
@@ -392,7 +365,7 @@ def _wording(
         found = _CALLED.search(text)
         called = _NAME_ENDS.sub("", found[1]) if found else ""
         first = called.split(" ")[0].lower()
-        if called and first not in _FILLERS | _NEGATORS and not first.endswith("ing"):
+        if called and first not in FILLERS | NEGATORS and not first.endswith("ing"):
             return called
         found = None
     if found:

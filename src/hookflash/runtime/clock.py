@@ -161,9 +161,7 @@ def _real_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def run(
-    main: Coroutine[Any, Any, T], *, virtual: bool = False, longest: float = 7200.0
-) -> T:
+def run(main: Coroutine[Any, Any, T], *, virtual: bool = False, longest: float = 7200.0) -> T:
     """Run a program to its end, on real time (uvloop where there is one) or on virtual time.
 
     Args:

@@ -4,8 +4,8 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -16,8 +16,7 @@ from hookflash.runtime.websocket import MAX_MESSAGE_BYTES
 __all__ = ["Address", "serving"]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where a server listens."""
 
     host: str

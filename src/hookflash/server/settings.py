@@ -3,9 +3,10 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from hookflash.errors import ConfigError
 
@@ -23,8 +24,7 @@ _VARIABLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a serving process must know.
 
     Attributes:
@@ -62,10 +62,15 @@ class Settings:
 
     def __repr__(self) -> str:
         """Show everything but secrets."""
-        shown = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"Settings({', '.join(shown)})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Show rich the same: it asks a structure for its fields."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
         for secret in ("twilio_auth_token", "metrics_token"):
             shown[secret] = "•••" if shown[secret] else ""
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        return list(shown.items())
 
     @classmethod
     def load(
@@ -80,7 +85,7 @@ class Settings:
         Raises:
             ConfigError: the file is not TOML, or a setting is unknown or of the wrong type.
         """
-        known = {field.name for field in fields(cls)}
+        known = set(cls.__struct_fields__)
         values: dict[str, object] = {}
         if file.is_file():
             try:
@@ -97,7 +102,7 @@ class Settings:
         if unknown:
             msg = f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
             raise ConfigError(msg)
-        return replace(cls(), **{name: _typed(name, value) for name, value in values.items()})
+        return cls(**{name: _typed(name, value) for name, value in values.items()})
 
 
 def _typed(name: str, value: object) -> Any:

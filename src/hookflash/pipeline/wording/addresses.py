@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from hookflash.pipeline.wording.rules import Match, Rule, rule
 
@@ -29,8 +30,7 @@ _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,6}"
 _LONGEST = 60
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AddressWords:
+class AddressWords(msgspec.Struct, frozen=True, eq=False):
     """How the signs of addresses are read.
 
     Attributes:

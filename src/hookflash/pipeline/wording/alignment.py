@@ -1,13 +1,13 @@
 """What is spoken beside what was written, and which of the one is how much of the other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 __all__ = ["Edit", "SpokenText"]
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """One place where the spoken form differs: `text` is said for `[start, end)`.
 
     `start == end` says something that is not written; an empty `text` leaves something out.
@@ -18,8 +18,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenText:
+class SpokenText(msgspec.Struct, frozen=True):
     """A text as it was written, and as a synthesiser is given it.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
+
+import msgspec
 
 from hookflash.pipeline.wording.addresses import AddressWords, address_rules
 from hookflash.pipeline.wording.english import english
@@ -75,8 +76,7 @@ _ORDINAL_DOTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Language:
+class Language(msgspec.Struct, frozen=True, eq=False):
     """What is known of a language.
 
     Attributes:

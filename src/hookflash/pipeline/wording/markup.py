@@ -14,10 +14,6 @@ _EMOJI = (
     "\u20e3\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\u3030\u303d\u3297\u3299\ufe0e\ufe0f\u200d"
     "\U0001f000-\U0001faff\U000e0020-\U000e007f"
 )
-_MARKS = re.compile(
-    rf"[*_`#~<>|\[\]\\&\u00ad\u00a9\u00ae\u2122\u2020-\u2022\u2190-\u21ff\u200b\u2060\ufeff"
-    rf"\u3010{_EMOJI}]|[-=]>|[:;]['-]?[)(DP]|^\s*(?:[-\u2013\u2014+=]|[0-9]{{1,3}}[.)]\s)"
-)
 _SENTENCE_END = ".!?:;,\u2026\u3002\uff01\uff1f\uff1a"
 
 
@@ -41,7 +37,7 @@ class Markup:
 
     def edits(self, line: str) -> list[Edit]:
         """Return what to leave out of a line or a part of one, and what to say in its place."""
-        if _MARKS.search(line) is None:
+        if _marks().search(line) is None:
             return []
         patterns = _patterns()
         if patterns.fence.fullmatch(line):
@@ -82,6 +78,15 @@ class Markup:
             edits.append(Edit(start, row.end(), ""))
             start, item = row.end(), True
         return start, item
+
+
+@cache
+def _marks() -> "re.Pattern[str]":
+    """Return what finds a first sign of marks: most lines have none, and need no more."""
+    return re.compile(
+        rf"[*_`#~<>|\[\]\\&\u00ad\u00a9\u00ae\u2122\u2020-\u2022\u2190-\u21ff\u200b\u2060\ufeff"
+        rf"\u3010{_EMOJI}]|[-=]>|[:;]['-]?[)(DP]|^\s*(?:[-\u2013\u2014+=]|[0-9]{{1,3}}[.)]\s)"
+    )
 
 
 class _Patterns:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from hookflash.pipeline.wording.alignment import Edit
 
@@ -14,8 +15,7 @@ _FIGURE = re.compile(r"[0-9]")
 Match: TypeAlias = "re.Match[str]"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, eq=False):
     """A pattern, and what is said for what it finds.
 
     Attributes:
@@ -28,8 +28,7 @@ class Rule:
     say: Callable[[Match], str | None]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RuleSet:
+class RuleSet(msgspec.Struct, frozen=True, eq=False):
     """Rules that can only find something in a text in which `trigger` is found.
 
     Attributes:

@@ -1,13 +1,13 @@
 """The words of other languages that babel and num2words do not know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 __all__ = ["ADDRESS_SIGNS", "VOCABULARIES", "Currency", "Vocabulary"]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Currency:
+class Currency(msgspec.Struct, frozen=True, eq=False):
     """How sums of money are called.
 
     Attributes:
@@ -25,8 +25,7 @@ class Currency:
     feminine: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True, eq=False):
     """The words of one language.
 
     Attributes:

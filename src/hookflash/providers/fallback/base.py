@@ -5,8 +5,9 @@ import copy
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypedDict, TypeVar
+
+import msgspec
 
 from hookflash.errors import (
     ConfigError,
@@ -42,8 +43,7 @@ class HealthOptions(TypedDict, total=False):
     consecutive_latency_hits: int
 
 
-@dataclass(slots=True, eq=False)
-class Slot(Generic[ProviderT]):
+class Slot(msgspec.Struct, Generic[ProviderT], eq=False):
     """A provider in its place.
 
     Attributes:

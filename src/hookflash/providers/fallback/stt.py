@@ -5,8 +5,9 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Unpack
+
+import msgspec
 
 from hookflash.errors import HookflashError, LinkError
 from hookflash.events.turn import ExpectationSet
@@ -252,7 +253,7 @@ class FallbackHearing(Hearing):
     def _take(self, found: Transcript) -> Transcript | None:
         """Note what came; return it in the time of the whole stream, or None if it is no news."""
         shift = self._begin / (2 * self._rate)
-        fresh = replace(
+        fresh = msgspec.structs.replace(
             found,
             start=None if found.start is None else found.start + shift,
             end=None if found.end is None else found.end + shift,
