@@ -51,6 +51,15 @@ def state(session: AgentSession[Any]) -> str:
 TEN = "one two three four five six seven eight nine ten"
 
 
+def test_a01_asking_about_voicemail_never_raises() -> None:
+    async def main() -> None:
+        async with on_stage(Agent()) as stage:
+            assert stage.session.is_voicemail_detected is False
+            assert stage.session.voicemail_verdict is None
+
+    clock.run(main(), virtual=True)
+
+
 def test_a02_say_returns_at_once_and_is_one_message_when_it_was_heard() -> None:
     async def main() -> None:
         async with on_stage(Agent()) as stage:
