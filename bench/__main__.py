@@ -22,6 +22,7 @@ def main() -> None:
         nargs="?",
         default="calls",
         choices=(
+            "bridge",
             "calls",
             "import",
             "demo",
@@ -41,6 +42,10 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="put the table into the docs, too")
     options = parser.parse_args()
     match options.what:
+        case "bridge":
+            from bench.bridge import print_bridges
+
+            print_bridges()
         case "import":
             from bench.imports import print_imports
 

@@ -237,6 +237,7 @@ class Line(Generic[AgentT]):
 
                 async def give_back() -> None:
                     running_item.set(None)
+                    await self._end_above(loan)
                     if in_order:
                         with _on_behalf_of(agent):
                             await self._guard.run(agent.on_exit(), within=HOOK_WITHIN)
@@ -276,6 +277,13 @@ class Line(Generic[AgentT]):
             if not loan.until.done():
                 loan.until.set_exception(exc)
 
+    async def _end_above(self, loan: _Loan[AgentT]) -> None:
+        """Take the line back from those to whom its agent has lent it in turn."""
+        while self._loans[-1] is not loan:
+            self._loans[-1].end(TaskCancelled("The task that waited for it is over."))
+            self._returned.clear()
+            await self._returned.wait()
+
     def _end(self, loan: _Loan[AgentT]) -> None:
         self._loans.remove(loan)
         self._returned.set()
@@ -287,7 +295,8 @@ class Line(Generic[AgentT]):
         if not loan.until.done():
             outcome = "abandoned"
         elif (error := loan.until.exception()) is not None:
-            outcome = error.reason if isinstance(error, HookflashError) else "failed"
+            # The class's word: a reason of its own may be the caller's.
+            outcome = type(error).reason if isinstance(error, HookflashError) else "failed"
         self._emitter.tell(TaskEnded, task=type(loan.agent).__name__, outcome=outcome)
         self._took(self.agent)
 
