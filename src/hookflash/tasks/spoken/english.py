@@ -16,19 +16,57 @@ NATO = {
 _ALPHABET = {word: letter for letter, word in NATO.items()} | {
     "alpha": "a", "juliet": "j", "whisky": "w", "xray": "x",
 }  # fmt: skip
-_UNITS = "zero one two three four five six seven eight nine".split()
-_TEENS = (
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
-    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+]
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 ENGLISH = Lexicon(
     digits={word: str(value) for value, word in enumerate(_UNITS)}
@@ -67,7 +105,7 @@ ENGLISH = Lexicon(
     },
     alphabet=_ALPHABET,
     likened=Phrases.of(
-        ("as in", "is in", "like in", "like", "for", "is for", "as", "4", "four", "of")
+        ("as in", "is in", "like in", "like", "for", "is for", "as", "4", "four")
     ),
     cases=Phrases.of(
         ("capital", "upper case", "uppercase", "lower case", "lowercase", "letter", "small", "big")
@@ -75,12 +113,20 @@ ENGLISH = Lexicon(
     signs=Phrases(
         {
             "dot": ".", "period": ".", "point": ".", "full stop": ".", "dotcom": ".com",
-            "at sign": "@", "at symbol": "@", "at": "@", "the at sign": "@", "underscore": "_",
-            "under score": "_", "dash": "-", "hyphen": "-", "minus": "-", "minus sign": "-",
+            "at sign": "@", "at symbol": "@", "at": "@", "the at sign": "@",
+            "underscore": "_", "under score": "_", "dash": "-", "hyphen": "-", "minus": "-",
+            "minus sign": "-",
             "plus": "+", "plus sign": "+", "dot com": ".com", "ampersand": "&", "apostrophe": "'",
         }
     ),
     signs_typed=frozenset({"add", "hat", "et", "ad"}),
+    compounds=Phrases(
+        {
+            "no reply": "noreply", "do not reply": "donotreply", "n / a": "null",
+            "the gmail": "gmail", "the yahoo": "yahoo", "the hotmail": "hotmail",
+            "the outlook": "outlook",
+        }
+    ),
     fillers=Phrases.of(
         (
             "um", "umm", "uh", "uhm", "er", "erm", "ah", "hm", "hmm", "mm", "okay", "ok", "yeah",
@@ -90,7 +136,9 @@ ENGLISH = Lexicon(
             "that's it", "that's all", "that is it", "that is all", "got it", "did you get that",
             "is that okay", "is that right", "one moment", "one second", "just a second",
             "just a moment", "hello", "hi", "basically", "then", "if you don't mind", "got that",
-            "bye", "goodbye", "good morning", "good afternoon", "that one",
+            "bye", "goodbye", "all one word", "one word", "all lower case", "all lowercase",
+            "in lower case", "all in lower case", "no spaces", "with no spaces", "without spaces",
+            "good morning", "good afternoon", "that one",
         )
     ),
     leads=Phrases.of(
@@ -101,7 +149,26 @@ ENGLISH = Lexicon(
             "call me", "use", "name's", "number's", "email's", "address's", "write to",
             "send it to", "mail me at", "email me at", "called", "expires", "expires on",
             "expiring", "go with", "be", "make that", "make it", "expires in", "stay at",
-            "living at", "calling from", "go by", "put", "find me at", "try",
+            "living at", "my email", "my email address", "email address", "the email", "email",
+            "e mail", "calling from", "go by", "put", "find me at", "try",
+        )
+    ),
+    between_figures=frozenset(
+        (
+            "and", "area", "by", "code", "comma", "country", "digit", "digits", "followed", "next",
+            "number", "numbers", "prefix", "slash", "space", "the",
+        )
+    ),
+    prose=frozenset(
+        (
+            "about", "again", "because", "but", "can", "can't", "could", "did", "do", "does",
+            "don't", "except", "for", "from", "give", "has", "have", "he", "how", "human", "idea",
+            "if", "instead", "know", "matter", "me", "need", "nil", "none", "not", "nothing",
+            "null", "of", "on", "one", "person", "prefer", "private", "question", "rather",
+            "repeat", "said", "say", "she", "should", "something", "speak", "talk", "tell", "that",
+            "there", "they", "this", "to", "unknown", "unspecified", "want", "was", "we", "were",
+            "what", "when", "where", "who", "why", "with", "without", "won't", "would", "you",
+            "your",
         )
     ),
     respelled=Phrases.of(

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Never, TypeVar
 
 __all__ = ["Heard", "Problem", "ProblemKind", "ambiguous", "incomplete", "invalid", "nothing"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class ProblemKind(StrEnum):
@@ -37,7 +38,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard(Generic[T]):
+class Heard(Generic[T_co]):
     """What was made of a caller's words. It has either a value or a problem.
 
     Its `repr` shows only the problem: it may be about a card.
@@ -49,22 +50,20 @@ class Heard(Generic[T]):
         used: the words that were read, without those that the caller took back and fillers.
     """
 
-    value: T | None = field(default=None, repr=False)
+    value: T_co | None = field(default=None, repr=False)
     problem: Problem | None = None
-    candidates: tuple[T, ...] = field(default=(), repr=False)
+    candidates: tuple[T_co, ...] = field(default=(), repr=False)
     used: str = field(default="", repr=False)
 
 
-def nothing(ask: str, used: str = "") -> Heard[T]:
+def nothing(ask: str, used: str = "") -> Heard[Never]:
     """Nothing of the kind was said."""
     return Heard(problem=Problem(ProblemKind.NOTHING, ask), used=used)
 
 
 def incomplete(ask: str, used: str = "", candidates: tuple[T, ...] = ()) -> Heard[T]:
     """A part is missing."""
-    return Heard(
-        problem=Problem(ProblemKind.INCOMPLETE, ask), used=used, candidates=candidates
-    )
+    return Heard(problem=Problem(ProblemKind.INCOMPLETE, ask), used=used, candidates=candidates)
 
 
 def invalid(ask: str, used: str = "", candidates: tuple[T, ...] = ()) -> Heard[T]:

@@ -75,8 +75,11 @@ class Lexicon:
         cases: what is said before a letter for its case.
         signs: names of signs, to the sign.
         signs_typed: names of "@" that a recogniser mishears; the last resort.
+        compounds: phrases that are one word, and would mean something else otherwise.
         fillers: phrases without meaning.
         leads: phrases after which the value comes ("my e-mail is").
+        between_figures: words between groups of one number ("area code"), which mean nothing.
+        prose: words that show that something else was said than a name or an address.
         respelled: phrases between a word and its spelling.
         corrections: phrases that take back what was said before.
         denial: the word before what is wrong ("fifty, not fifteen").
@@ -101,8 +104,11 @@ class Lexicon:
     cases: Phrases[str]
     signs: Phrases[str]
     signs_typed: frozenset[str]
+    compounds: Phrases[str]
     fillers: Phrases[str]
     leads: Phrases[str]
+    between_figures: frozenset[str]
+    prose: frozenset[str]
     respelled: Phrases[str]
     corrections: Phrases[str]
     denial: str
