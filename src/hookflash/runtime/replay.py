@@ -1,7 +1,6 @@
 """Feed a tape to fresh machines and compare what they decide with what was decided."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
@@ -12,9 +11,12 @@ from hookflash.events.call import Direction
 from hookflash.machines.call import CallConfig, CallMachine
 from hookflash.machines.digits import DigitsConfig, DigitsMachine
 from hookflash.machines.idle import IdleConfig, IdleMachine
+from hookflash.machines.keypad import KeypadConfig, KeypadMachine
 from hookflash.machines.playout import PlayoutConfig, PlayoutMachine
 from hookflash.machines.status import StatusConfig, StatusMachine
 from hookflash.machines.time_limit import TimeLimitConfig, TimeLimitMachine
+from hookflash.machines.transfer import TransferMachine
+from hookflash.machines.transfer_config import TransferConfig
 from hookflash.machines.turn import TurnConfig, TurnMachine
 from hookflash.machines.voicemail import VoicemailConfig, VoicemailMachine
 from hookflash.runtime.tape import read_tape
@@ -25,8 +27,7 @@ __all__ = ["Difference", "Replay", "replay"]
 AnyMachine = Machine[Any, Record]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """A decision that came out differently.
 
     Attributes:
@@ -42,8 +43,7 @@ class Difference:
     replayed: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True):
     """What came of a replay.
 
     Attributes:
@@ -66,9 +66,11 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], AnyMachine]] = {
     "CallMachine": _call,
     "DigitsMachine": lambda config: DigitsMachine(msgspec.convert(config, DigitsConfig)),
     "IdleMachine": lambda config: IdleMachine(msgspec.convert(config, IdleConfig)),
+    "KeypadMachine": lambda config: KeypadMachine(msgspec.convert(config, KeypadConfig)),
     "StatusMachine": lambda config: StatusMachine(msgspec.convert(config, StatusConfig)),
     "TimeLimitMachine": lambda config: TimeLimitMachine(msgspec.convert(config, TimeLimitConfig)),
     "PlayoutMachine": lambda config: PlayoutMachine(msgspec.convert(config, PlayoutConfig)),
+    "TransferMachine": lambda config: TransferMachine(msgspec.convert(config, TransferConfig)),
     "TurnMachine": lambda config: TurnMachine(msgspec.convert(config, TurnConfig)),
     "VoicemailMachine": lambda config: VoicemailMachine(msgspec.convert(config, VoicemailConfig)),
 }
@@ -98,7 +100,8 @@ def replay(lines: Iterable[str | bytes]) -> Replay:
             msg = f"line {number} of the tape cannot be replayed: {exc}"
             raise UsageError(msg) from exc
         decisions += 1
-        ours = [msgspec.to_builtins(to_wire(command)) for command in replayed]
+        # As the tape would have it: a tuple there is a list.
+        ours = msgspec.json.decode(msgspec.json.encode([to_wire(one) for one in replayed]))
         if ours != recorded:
             differences.append(Difference(number, name, _json(recorded), _json(ours)))
     if not machines:
