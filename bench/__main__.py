@@ -31,6 +31,7 @@ def main() -> None:
             "recogniser",
             "session",
             "sound",
+            "spoken",
             "voicemail",
             "wording",
         ),
@@ -78,6 +79,10 @@ def main() -> None:
             from bench.wording import print_wording
 
             print_wording()
+        case "spoken":
+            from bench.spoken import print_spoken
+
+            print_spoken()
         case "sound":
             from bench.sound import print_sound
 
