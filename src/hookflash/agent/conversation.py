@@ -248,6 +248,10 @@ class Conversation:
         """Say what kind of answer comes next."""
         self.ears.expect(expectation, self.tool_schemas())
 
+    def take_keys(self, taker: Callable[[str], None]) -> Callable[[], None]:
+        """Give each key to `taker` instead of collecting numbers; as `AgentSession.take_keys`."""
+        return self.ears.take_keys(taker)
+
     def hold_speech(self, reason: str) -> None:
         """Say and answer nothing until released; what is asked to be said waits. Idempotent."""
         self.speech.queue.hold(reason)
@@ -463,14 +467,8 @@ class Conversation:
         self._history.add(ChatMessage(role=ChatRole.USER, text=text))
         if self._answers.give(answer):
             return
-        if reason == TurnEndReason.LEFT or not self._may_answer():
-            return
-        if self.voicemail is not None and self.voicemail.keeps_turn(speech_ended):
-            return
-        if self.speech.queue.held:
-            self._unanswered = (text, turn)
-        else:
-            self._answer(text, turn)
+        if reason != TurnEndReason.LEFT:
+            self._answer_unless_kept(text, turn)
 
     def _next_turn(self, speech_ended: float | None) -> AnsweredTurn:
         self._finals.clear()
@@ -528,22 +526,29 @@ class Conversation:
         turn = self._next_turn(audio.speech_ended)
         self._tell_turn("", TurnEndReason.SILENCE, audio.speech_ended)
         asked = self._answers.waiting
-        self._owner.start(self._take_words(audio, asked=asked), name=f"words {turn.id}")
-        if asked or not self._may_answer():
+        self._owner.start(self._take_words(audio, turn, asked=asked), name=f"words {turn.id}")
+        if not asked:
+            self._answer_unless_kept(audio, turn)
+
+    def _answer_unless_kept(self, heard: str | AudioTurn, turn: AnsweredTurn) -> None:
+        """Answer a turn, unless nobody may, or somebody else has it; later, if speech is held."""
+        if not self._may_answer():
             return
-        if self.voicemail is not None and self.voicemail.keeps_turn(audio.speech_ended):
+        if self.voicemail is not None and self.voicemail.keeps_turn(turn.speech_ended):
             return
         if self.speech.queue.held:
-            self._unanswered = (audio, turn)
+            self._unanswered = (heard, turn)
         else:
-            self._answer(audio, turn)
+            self._answer(heard, turn)
 
-    async def _take_words(self, audio: AudioTurn, *, asked: bool) -> None:
+    async def _take_words(self, audio: AudioTurn, turn: AnsweredTurn, *, asked: bool) -> None:
         """Put the words of a turn where they belong, once they are there."""
         text = self._hooks.plain(USER_TURN_ENDED, await audio.words)
         self._history.settle(audio.place, text, interrupted=False)
-        if asked and self._answers.give(Answer(text=text, keyed=False)):
-            return
+        if asked:
+            if self._answers.give(Answer(text=text, keyed=False)):
+                return
+            self._answer_unless_kept(audio, turn)
         if not await self._guard.run(self._host.turn_completed(text)):
             audio.drop()
 

@@ -49,8 +49,9 @@ class _Frame:
         instructions: its system message.
         before: whose entries it is shown as well, if it carries them.
         outer: the frame inside which it is; None at the bottom.
-        given: items that it was given to begin with, shown to it alone.
+        given: items that it was given to begin with, shown to it and to those that carry it.
         keeps_calls: whether tool calls of it are shown to the outer one.
+        summed_up: whether the outer one is shown a summary instead of it.
     """
 
     instructions: str = ""
@@ -58,6 +59,7 @@ class _Frame:
     outer: "_Frame | None" = None
     given: tuple[ChatItem, ...] = ()
     keeps_calls: bool = False
+    summed_up: bool = False
 
     def follows(self, other: "_Frame") -> bool:
         """Whether it carries the entries of another."""
@@ -66,11 +68,19 @@ class _Frame:
             before = before.before
         return before is other
 
+    @property
+    def all_given(self) -> tuple[ChatItem, ...]:
+        """What it was given, and those that it carries."""
+        return (*(self.before.all_given if self.before is not None else ()), *self.given)
+
 
 @dataclass(slots=True, eq=False)
 class _Entry:
+    """What stands in the list, and whose it is; `aside` is for models alone: nobody said it."""
+
     item: ChatItem | Place
     frame: _Frame
+    aside: bool = False
 
 
 class History:
@@ -132,6 +142,23 @@ class History:
             raise UsageError(msg)
         self._frame = self._frame.outer
 
+    def sum_up(self, text: str) -> None:
+        """Show a summary, as the agent's words, in place of what was said since it has the line.
+
+        The agent that had the line before, and those above, are shown it; the history as it was
+        heard is not changed.
+
+        Raises:
+            UsageError: it does not have the line for a while.
+        """
+        frame = self._frame
+        if frame.outer is None:
+            msg = "only what was said in a task can be summed up"
+            raise UsageError(msg)
+        frame.summed_up = True
+        message = ChatMessage(role=ChatRole.ASSISTANT, text=text)
+        self._entries.append(_Entry(message, frame.outer, aside=True))
+
     # What is said.
 
     def add(self, item: ChatItem) -> None:
@@ -186,7 +213,7 @@ class History:
 
     def as_heard(self) -> ChatContext:
         """Return a copy as of now: of words being said, those that were heard."""
-        items = [entry.item for entry in self._entries]
+        items = [entry.item for entry in self._entries if not entry.aside]
         return self._copy(items, lambda place: place.heard())
 
     def for_model(self, extra_instructions: str | None = None) -> ChatContext:
@@ -203,7 +230,7 @@ class History:
         """What a model is shown, but the system message, as it stands: with places in it."""
         frame = self._frame
         shown: list[ChatItem | Place] = [
-            *frame.given,
+            *frame.all_given,
             *(entry.item for entry in self._entries if _is_shown(entry, frame)),
         ]
         calls = {item.call_id for item in shown if isinstance(item, ToolCall)}
@@ -241,6 +268,8 @@ def _is_shown(entry: _Entry, frame: _Frame) -> bool:
         return True
     # What was said inside of it, or inside of those that it follows; not what they did.
     while owner.outer is not None:
+        if owner.summed_up:
+            return False
         if not owner.keeps_calls and isinstance(entry.item, (ToolCall, ToolOutput, AgentHandoff)):
             return False
         owner = owner.outer

@@ -20,7 +20,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
-from hookflash.agent.answers import Answers
+from hookflash.agent.answers import Answer, Answers
 from hookflash.agent.conversation import KEYPAD, Conversation, Host
 from hookflash.agent.emitter import Emitter, Handler
 from hookflash.agent.guard import Guard
@@ -63,6 +63,7 @@ from hookflash.events.session import (
     AgentState,
     PipelineChanged,
     SessionClosedEvent,
+    SessionRecord,
     SessionStarted,
     UserState,
 )
@@ -433,6 +434,20 @@ class AgentSession(Generic[UserDataT]):
                 items.append(as_plain(item))
         return items
 
+    def context_for_model(self) -> ChatContext:
+        """What the model of the agent that has the line would be shown now, a copy."""
+        return self._history.for_model()
+
+    def sum_up(self, text: str) -> None:
+        """Show the agents that wait for a task a summary in place of what was said in it.
+
+        Called while the task has the line. The history is not changed.
+
+        Raises:
+            UsageError: no task has the line.
+        """
+        self._history.sum_up(text)
+
     @property
     def metrics(self) -> SessionMetrics:
         """The session in figures as of now; complete once it is closed."""
@@ -502,6 +517,25 @@ class AgentSession(Generic[UserDataT]):
     def off(self, handler: Callable[..., Awaitable[None] | None]) -> None:
         """End all subscriptions of a handler. Idempotent."""
         self._emitter.off(handler)
+
+    def tell(self, kind: type[SessionRecord], **fields: object) -> None:
+        """Tell the listeners that something happened; tasks tell of their steps so.
+
+        Args:
+            kind: the event's class.
+            fields: its own; number, time and turn are given to it here.
+        """
+        self._emitter.tell(kind, **fields)
+
+    def tell_error(self, source: str, reason: str, message: str) -> None:
+        """Tell them an `error` after which the session goes on, and log it.
+
+        Args:
+            source: as of `ErrorOccurred`.
+            reason: short stable word.
+            message: for people; holds no words of the caller.
+        """
+        self._emitter.tell_error(source, reason, message)
 
     # Life.
 
@@ -768,6 +802,38 @@ class AgentSession(Generic[UserDataT]):
         """Say what kind of answer comes next, where the agent's words do not show it."""
         if self._conversation is not None:
             self._conversation.expect(expectation)
+
+    def take_keys(self, taker: Callable[[str], None]) -> Callable[[], None]:
+        """Have each key that the caller presses, instead of numbers that are turns.
+
+        The one who took them last gets them, one by one, the real ones. A key hushes the agent as
+        ever; `dtmf.received` is told and a `DTMFHandler` is called as ever.
+
+        Args:
+            taker: called at once with one of `0-9 * # A-D`; must not block.
+
+        Returns:
+            What gives them back; idempotent.
+
+        Raises:
+            SessionClosed: the session is over, or was not started.
+        """
+        return self._live().take_keys(taker)
+
+    def take_turns(self, taker: Callable[[Answer], bool]) -> Callable[[], None]:
+        """Be offered what the caller says, before the agent is asked about it.
+
+        The one who came last is asked first, at once when the turn is over. The history holds the
+        turn whoever takes it.
+
+        Args:
+            taker: is given the turn, its numbers not masked; returns whether it takes it, so that
+                the agent does not reply. Must not block.
+
+        Returns:
+            What ends it; idempotent.
+        """
+        return self._answers.take(taker)
 
     async def send_dtmf(self, digits: str) -> None:
         """Press keys, after what is queued to be said; return when they were played.

@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from hookflash.agent import AgentSession, SessionOptions
+from hookflash.agent import Agent, AgentSession, SessionOptions
 from hookflash.calls import Call
 from hookflash.carriers.twilio import TwilioCarrier
 from hookflash.cli.front_desk import FrontDesk
@@ -15,6 +16,7 @@ from hookflash.cli.typed import MuteTTS, TypedSTT
 from hookflash.cli.view import View
 from hookflash.emulator import CarrierEmulator, Line, person, twilio_async_http_client
 from hookflash.errors import ConfigError, HookflashError
+from hookflash.events.call import CallEnded
 from hookflash.legs.loopback import loopback
 from hookflash.pipeline import Pipeline
 from hookflash.providers.base import LLM
@@ -27,7 +29,7 @@ from hookflash.runtime.log import mask
 from hookflash.runtime.serve import serving
 from hookflash.server import App, Settings
 
-__all__ = ["DemoOptions", "run_demo", "run_text_demo"]
+__all__ = ["DemoOptions", "Outcome", "PhoneDemo", "run_demo", "run_text_demo"]
 
 _LINE = "+14155550100"
 _CALLER = "+14155550199"
@@ -56,7 +58,7 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions) -> bool:
     """Hold the call; return whether the caller got what it came for."""
-    return clock.run(_Demo(options).run(), virtual=options.fast)
+    return clock.run(_FrontDeskDemo(options).run(), virtual=options.fast)
 
 
 def run_text_demo(options: DemoOptions) -> bool:
@@ -64,20 +66,68 @@ def run_text_demo(options: DemoOptions) -> bool:
     return clock.run(_typed_call(options))
 
 
-class _Demo:
-    """One demonstration call."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a demonstration call was like.
+
+    Attributes:
+        view: what was shown.
+        ended: how the call ended.
+        audible: seconds of speech at the caller's ear.
+    """
+
+    view: View
+    ended: CallEnded
+    audible: float
+
+    @property
+    def heard(self) -> str:
+        """What the caller heard of the agent, in small letters."""
+        return " ".join(each.heard for each in self.view.spoken).lower()
+
+    @property
+    def was_audible(self) -> bool:
+        """Whether most of what the agent said reached the caller's ear."""
+        said = sum(each.played_ms for each in self.view.spoken) / 1000
+        return self.audible > 0.6 * said > 0
+
+
+class PhoneDemo(ABC):
+    """One demonstration call. Subclasses say who talks, and what is to come of it."""
 
     def __init__(self, options: DemoOptions) -> None:
+        """Begin with nothing loaded."""
         self._options = options
         self._console = Console(highlight=False, soft_wrap=True)
         self._caller = EspeakTTS(_CALLER_VOICE, words_per_minute=140)
 
+    @abstractmethod
+    def agent(self) -> Agent:
+        """Return who answers the phone."""
+
+    def pipeline(self) -> Pipeline:
+        """Return what it hears, thinks and speaks with."""
+        return Pipeline.local(llm=_mind(self._options))
+
+    @abstractmethod
+    async def phone(self, line: Line, view: View) -> None:
+        """Do what the caller does."""
+
+    @abstractmethod
+    def goals(self, outcome: Outcome) -> dict[str, bool]:
+        """Return what was to come of it, and whether it did."""
+
+    def note(self, text: str) -> None:
+        """Print something that nobody said."""
+        self._console.print(text, markup=False)
+
     async def run(self) -> bool:
+        """Hold the call; return whether all came of it that was to."""
         options = self._options
         folder = _writable(options.record)
         began = clock.now()
         with self._console.status("Loading ears and voices (the first time takes a while) ..."):
-            pipeline = Pipeline.local(llm=_mind(options))
+            pipeline = self.pipeline()
             await pipeline.prepare()
             await self._caller.prepare()
         try:
@@ -102,12 +152,11 @@ class _Demo:
         self, app: App, carrier: CarrierEmulator, pipeline: Pipeline, folder: Path
     ) -> bool:
         view = View(self._console)
-        agent = FrontDesk()
         served: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
 
         @app.on_call
         async def answer(call: Call) -> None:
-            session: AgentSession[None] = AgentSession(agent, pipeline)
+            session: AgentSession[None] = AgentSession(self.agent(), pipeline)
             view.watch(session)
             try:
                 await session.start(call, run_until_shutdown=True)
@@ -115,7 +164,7 @@ class _Demo:
                 served.set_result(call)
 
         async def caller(line: Line) -> None:
-            await _phone(line, view)
+            await self.phone(line, view)
 
         view.line("", f"{mask(_CALLER)} phones {mask(_LINE)}", note=True)
         growing = asyncio.create_task(_grow(view))
@@ -136,22 +185,8 @@ class _Demo:
         self._console.print(
             f"Tape        {folder / f'{call.id}.tape.jsonl'} (hookflash replay FILE)"
         )
-        heard = " ".join(each.heard for each in view.spoken)
         audible = sum(end - start for start, end in theirs.line.heard.speech())
-        said = sum(each.played_ms for each in view.spoken) / 1000
-        return self._verdict(
-            {
-                "the caller was told the opening hours": "opening_hours" in agent.used
-                and "nine" in heard.lower(),
-                "the agent hushed when interrupted": view.interruptions > 0
-                and any(each.interrupted and each.heard for each in view.spoken),
-                "the keyed booking number found the appointment": view.digits == _BOOKING
-                and "tuesday" in heard.lower(),
-                "the agent said goodbye and hung up": "end_call" in agent.used
-                and ended.reason == "hangup",
-                "what was said was audible at the caller's ear": audible > 0.6 * said > 0,
-            }
-        )
+        return self._verdict(self.goals(Outcome(view=view, ended=ended, audible=audible)))
 
     async def _speak(self, text: str, voice: str | None) -> bytes:
         return await speak_pcm(self._caller, text, 8000)
@@ -164,28 +199,52 @@ class _Demo:
         return all(goals.values())
 
 
-async def _phone(line: Line, view: View) -> None:
-    """What the caller does."""
+class _FrontDeskDemo(PhoneDemo):
+    """Somebody asks a dental practice for its hours and an appointment."""
 
-    async def say(text: str) -> None:
-        view.line("caller", text)
-        await line.say(text)
+    def __init__(self, options: DemoOptions) -> None:
+        super().__init__(options)
+        self._desk: FrontDesk | None = None
 
-    await line.wait_quiet(timeout=20)
-    await say("What are your opening hours?")
-    await line.wait_speech(timeout=20)
-    await line.wait(5.0)
-    await say("Wait, when is my appointment?")
-    await line.wait_quiet(timeout=30)
-    view.line("caller", f"(keys {'•' * len(_BOOKING)})")
-    line.press(_BOOKING)
-    await line.wait_speech(timeout=20)
-    await line.wait_quiet(timeout=30)
-    await say("Could you repeat that?")
-    await line.wait_speech(timeout=20)
-    await line.wait_quiet(timeout=30)
-    await say("Thank you, goodbye.")
-    await line.wait_end(timeout=30)
+    def agent(self) -> Agent:
+        self._desk = FrontDesk()
+        return self._desk
+
+    async def phone(self, line: Line, view: View) -> None:
+        async def say(text: str) -> None:
+            view.line("caller", text)
+            await line.say(text)
+
+        await line.wait_quiet(timeout=20)
+        await say("What are your opening hours?")
+        await line.wait_speech(timeout=20)
+        await line.wait(5.0)
+        await say("Wait, when is my appointment?")
+        await line.wait_quiet(timeout=30)
+        view.line("caller", f"(keys {'•' * len(_BOOKING)})")
+        line.press(_BOOKING)
+        await line.wait_speech(timeout=20)
+        await line.wait_quiet(timeout=30)
+        await say("Could you repeat that?")
+        await line.wait_speech(timeout=20)
+        await line.wait_quiet(timeout=30)
+        await say("Thank you, goodbye.")
+        await line.wait_end(timeout=30)
+
+    def goals(self, outcome: Outcome) -> dict[str, bool]:
+        used = [] if self._desk is None else self._desk.used
+        view = outcome.view
+        return {
+            "the caller was told the opening hours": "opening_hours" in used
+            and "nine" in outcome.heard,
+            "the agent hushed when interrupted": view.interruptions > 0
+            and any(each.interrupted and each.heard for each in view.spoken),
+            "the keyed booking number found the appointment": view.digits == _BOOKING
+            and "tuesday" in outcome.heard,
+            "the agent said goodbye and hung up": "end_call" in used
+            and outcome.ended.reason == "hangup",
+            "what was said was audible at the caller's ear": outcome.was_audible,
+        }
 
 
 async def _grow(view: View) -> None:

@@ -72,12 +72,24 @@ def demo(
     port: Annotated[
         int, typer.Option("--port", help="Port of the agent's server; 0 takes a free one.")
     ] = 0,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="Watch an agent collect something: email, digits, card or survey.",
+        ),
+    ] = None,
 ) -> None:
     """Hold a phone call with a front-desk agent, on this machine, with no account and no key."""
     from hookflash.cli.demo import DemoOptions, run_demo, run_text_demo
+    from hookflash.cli.demo_tasks import run_task_demo
 
     options = DemoOptions(fast=fast, llm=llm, model=model, record=record, port=port)
-    served = run_text_demo(options) if text else run_demo(options)
+    if task is not None:
+        served = run_task_demo(task, options, alone=not text and llm is None and model is None)
+    else:
+        served = run_text_demo(options) if text else run_demo(options)
     raise typer.Exit(0 if served else 1)
 
 
