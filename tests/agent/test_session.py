@@ -626,3 +626,18 @@ def test_what_a_handler_causes_is_told_after_its_cause_to_everyone() -> None:
             )
 
     clock.run(main(), virtual=True)
+
+
+@pytest.mark.parametrize("ms_per_word", [140, 180, 220])
+def test_an_utterance_longer_than_what_is_synthesised_ahead_is_heard_whole(
+    ms_per_word: int,
+) -> None:
+    async def main() -> None:
+        async with on_stage(Agent(), tts=ScriptedTTS(ms_per_word=ms_per_word)) as stage:
+            sentence = "This sentence has seven words in it."
+            began = stage.now()
+            handle = await stage.session.say(" ".join([sentence] * 20))
+            assert handle.spoken_text == " ".join([sentence] * 20)
+            assert stage.now() - began == pytest.approx(140 * ms_per_word / 1000, abs=0.1)
+
+    clock.run(main(), virtual=True, longest=120.0)

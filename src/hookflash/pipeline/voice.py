@@ -202,7 +202,8 @@ class Speaking:
         """Wait while enough is ready ahead of what was heard."""
         while (ahead := ready_ms - self._playout.played_ms) > _AHEAD_MS:  # noqa: ASYNC110
             # What is heard is known by the clock, so there is no event to wait for.
-            await asyncio.sleep((ahead - _AHEAD_MS) / 1000)
+            # A frame at least: a rest that rounding leaves would make no time pass.
+            await asyncio.sleep(max((ahead - _AHEAD_MS) / 1000, 0.02))
 
     async def _say(self, piece: str) -> None:
         rate = self._voice.leg.sample_rate
