@@ -15,8 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from twilio.request_validator import RequestValidator
+from twilio.rest import Client
 
-from hookflash.emulator import CarrierEmulator, EmulatorSettings, Line, Voice
+from hookflash.emulator import (
+    CarrierEmulator,
+    EmulatorSettings,
+    Line,
+    Voice,
+    twilio_async_http_client,
+)
 from hookflash.runtime import clock
 from hookflash.runtime.serve import serving
 from hookflash.wire.forms import parse_form
@@ -215,6 +222,16 @@ async def stage(
             application.pages.setdefault("/status", "")
             yield carrier, application
         assert application.forged == []
+
+
+@asynccontextmanager
+async def sdk(carrier: CarrierEmulator) -> AsyncIterator[Client]:
+    """The vendor's own client, which asks the carrier without a thread."""
+    http_client = twilio_async_http_client(carrier.base_url)
+    try:
+        yield Client(carrier.account_sid, carrier.auth_token, http_client=http_client)
+    finally:
+        await http_client.close()
 
 
 async def stays(line: Line) -> None:

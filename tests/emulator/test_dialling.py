@@ -399,18 +399,17 @@ def test_of_two_who_answer_at_the_same_moment_one_has_the_call() -> None:
     go(main())
 
 
-def test_conferences_are_part_two_and_the_log_says_so() -> None:
+def test_recording_a_dial_is_not_emulated_and_the_log_says_so() -> None:
     async def main() -> None:
         async with stage() as (carrier, application):
             await dialled(
                 carrier,
                 application,
-                "<Dial action='/done' record='record-from-answer'>"
-                "<Conference>room</Conference></Dial>",
-                {},
+                f"<Dial action='/done' record='record-from-answer'>{FRIEND}</Dial>",
+                {FRIEND: busy()},
             )
-            assert application.at("/done")[0].params["DialCallStatus"] == "failed"
-            assert [one.rule for one in carrier.log.of(Lint)] == ["not_emulated", "not_emulated"]
+            assert application.at("/done")[0].params["DialCallStatus"] == "busy"
+            assert [one.rule for one in carrier.log.of(Lint)] == ["not_emulated"]
 
     go(main())
 

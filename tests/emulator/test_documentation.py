@@ -2,7 +2,7 @@
 
 import asyncio
 
-from docs.snippets import phone_an_app
+from docs.snippets import dial_a_supervisor, phone_an_app
 from tests.emulator.customer import go
 from tests.server.street import street
 
@@ -11,6 +11,10 @@ from hookflash.emulator import Lint
 
 def test_the_snippet_phones_an_app() -> None:
     phone_an_app.test_a_caller_is_served()
+
+
+def test_the_snippet_dials_a_supervisor() -> None:
+    dial_a_supervisor.test_a_supervisor_is_dialled_in()
 
 
 def test_the_snippet_leaves_a_message() -> None:

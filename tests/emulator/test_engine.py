@@ -329,9 +329,173 @@ def test_transcripts_are_not_made_and_the_log_says_so() -> None:
     assert run.lints == ["not_emulated"]
 
 
-def test_speech_is_not_collected_and_the_log_says_so() -> None:
-    run = phone({"/voice": "<Gather input='speech' timeout='1'/>"})
+def collected(
+    attributes: str, script: Callable[[Line], Awaitable[None]], prompts: str = ""
+) -> tuple[Run, dict[str, str]]:
+    """Return what the action of a `Gather` is told; nothing if it is not asked."""
+    run = phone(
+        {"/voice": f"<Gather action='/got' {attributes}>{prompts}</Gather>", "/got": ""}, script
+    )
+    asked = [one.params for one in run.application.at("/got")]
+    names = ("SpeechResult", "Confidence", "Digits", "FinishedOnKey")
+    return run, {name: asked[0][name] for name in names if asked and name in asked[0]}
+
+
+def test_words_are_collected_until_the_caller_has_been_silent_for_so_long() -> None:
+    async def script(line: Line) -> None:
+        await line.wait(1.0)
+        await line.say("I would like")
+        await line.wait(0.5)
+        await line.say("a table")
+        await line.wait_end()
+
+    run, told = collected("input='speech' speechTimeout='2'", script)
+    assert told == {"SpeechResult": "I would like a table", "Confidence": "0.95"}
+    # Speaks from 1.0 to 1.72 and from 2.24 to 2.66 s.
+    (asked,) = run.application.at("/got")
+    assert run.call.answered_at is not None
+    assert asked.at - run.call.answered_at == pytest.approx(4.66, abs=0.05)
+
+
+def test_speech_stops_the_prompt_unless_it_may_not() -> None:
+    async def script(line: Line) -> None:
+        await line.wait(1.0)
+        await line.say("yes")
+        await line.wait_end()
+
+    prompt = f"<Say>{'x' * 50}</Say>"
+    run, told = collected("input='speech' speechTimeout='auto'", script, prompt)
+    assert told["SpeechResult"] == "yes"
+    assert run.call.line.heard.speech()[0] == (0.0, 1.06)
+    run, told = collected("input='speech' speechTimeout='1' bargeIn='false'", script, prompt)
+    assert told["SpeechResult"] == "yes"
+    assert run.call.line.heard.speech()[0] == (0.0, 3.0)
+
+
+def test_the_words_of_a_sound_are_those_that_are_given_with_it() -> None:
+    async def script(line: Line) -> None:
+        await line.say(tone((400.0,), 500.0), words="four hundred")
+        await line.wait_end()
+
+    assert collected("input='speech' speechTimeout='1'", script)[1]["SpeechResult"] == (
+        "four hundred"
+    )
+
+
+def test_a_noise_without_words_is_no_speech() -> None:
+    async def script(line: Line) -> None:
+        await line.say(tone((400.0,), 500.0))
+        await line.wait_end()
+
+    assert collected("input='speech' speechTimeout='1'", script)[1] == {}
+
+
+def test_nobody_who_says_nothing_is_understood() -> None:
+    run, told = collected("input='speech' timeout='3'", stays)
+    assert told == {}
+    assert run.steps[-1] == (3.0, "Gather", "ended")
+    assert collected("input='speech' timeout='3' actionOnEmptyResult='true'", stays)[1] == {
+        "Digits": ""
+    }
+
+
+def test_speech_without_end_ends_when_it_has_taken_its_time() -> None:
+    async def script(line: Line) -> None:
+        await line.say("x" * 30)
+        await line.say("x" * 300)
+
+    run, told = collected("input='speech' maxSpeechTime='4' speechTimeout='2'", script)
+    assert told["SpeechResult"] == "x" * 30
+    assert run.call.answered_at is not None
+    asked = run.application.at("/got")[0].at
+    assert asked - run.call.answered_at == pytest.approx(5.8, abs=0.1)
+
+
+def test_either_keys_or_words_are_collected_whichever_comes_first() -> None:
+    async def keys(line: Line) -> None:
+        line.press("12")
+        await line.wait(1.0)
+        line.press("#")
+        await line.wait_end()
+
+    async def words(line: Line) -> None:
+        await line.say("twelve")
+        line.press("#")
+        await line.wait_end()
+
+    wanted = "input='dtmf speech' speechTimeout='3'"
+    assert collected(wanted, keys)[1] == {"Digits": "12", "FinishedOnKey": "#"}
+    assert collected(wanted, words)[1]["SpeechResult"] == "twelve"
+
+
+def test_partial_results_are_not_told_and_the_log_says_so() -> None:
+    run = phone({"/voice": "<Gather input='speech' timeout='1' partialResultCallback='/part'/>"})
     assert run.lints == ["not_emulated"]
+
+
+# Refer.
+
+
+@pytest.mark.parametrize(
+    ("referral", "told"),
+    [
+        (
+            (202, 200),
+            {
+                "ReferSipResponseCode": "202",
+                "NotifySipResponseCode": "200",
+                "ReferCallStatus": "in-progress",
+            },
+        ),
+        (
+            (202, 486),
+            {
+                "ReferSipResponseCode": "202",
+                "NotifySipResponseCode": "486",
+                "ReferCallStatus": "busy",
+            },
+        ),
+        (
+            (202, 404),
+            {
+                "ReferSipResponseCode": "202",
+                "NotifySipResponseCode": "404",
+                "ReferCallStatus": "failed",
+            },
+        ),
+        ((202, None), {"ReferSipResponseCode": "202"}),
+        ((405, None), {"ReferSipResponseCode": "405"}),
+    ],
+)
+def test_a_sip_telephone_is_referred_and_its_codes_are_told(
+    referral: tuple[int, int | None], told: dict[str, str]
+) -> None:
+    async def main() -> None:
+        pages: dict[str, Answer] = {
+            "/voice": twiml("<Refer action='/done'><Sip>sip:ann@example.com</Sip></Refer>"),
+            "/done": twiml(""),
+        }
+        async with stage(pages) as (carrier, application):
+            phone = person(stays)
+            phone.referral = referral
+            call = carrier.call(to=OWN, from_="sip:bob@example.com", far_end=phone)
+            await call.ended()
+            (done,) = application.at("/done")
+            names = {name for name in done.params if "Sip" in name or "Refer" in name}
+            assert {name: done.params[name] for name in names} == told
+
+    go(main())
+
+
+def test_other_telephones_can_not_be_referred() -> None:
+    run = phone(
+        {
+            "/voice": "<Refer action='/done'><Sip>sip:ann@example.com</Sip></Refer>"
+            "<Pause length='2'/>"
+        }
+    )
+    assert run.notices == [("13801", "error")]
+    assert run.call.duration == 2
 
 
 # Record.
@@ -430,11 +594,6 @@ def test_an_unknown_verb_is_left_out_with_a_warning() -> None:
     run = phone({"/voice": "<Sing>la</Sing><Say>hello</Say>"})
     assert run.notices == [("12200", "warning")]
     assert run.steps[0] == (0.0, "Say", "begun")
-
-
-def test_verbs_of_part_two_are_left_out_and_the_log_says_so() -> None:
-    run = phone({"/voice": "<Enqueue>support</Enqueue><Say>hello</Say>"})
-    assert run.lints == ["not_emulated"]
 
 
 @pytest.mark.parametrize(

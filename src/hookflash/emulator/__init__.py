@@ -1,13 +1,15 @@
 """The pretend carrier: a stateful Twilio on loopback, with people to phone.
 
 `CarrierEmulator` is the front door; `person` and its siblings are the parties at the far ends;
-the classes of `log` are what tests assert on. It knows nothing of our own carrier clients and
-legs, so that a fault of theirs is not mirrored here.
+`Faults` and `Race` are what can go wrong; the classes of `log` are what tests assert on. It knows
+nothing of our own carrier clients and legs, so that a fault of theirs is not mirrored here.
 """
 
 from hookflash.emulator.account import EmulatorSettings, Recording
 from hookflash.emulator.call import EmulatedCall, Status
 from hookflash.emulator.carrier import CarrierEmulator
+from hookflash.emulator.conference import ConferenceStatus, EmulatedConference
+from hookflash.emulator.detection import AnsweredBy
 from hookflash.emulator.exchange import PhoneNumber
 from hookflash.emulator.far_end import (
     Answer,
@@ -15,6 +17,7 @@ from hookflash.emulator.far_end import (
     Script,
     busy,
     call_screening,
+    detected_as,
     fax,
     invalid,
     ivr,
@@ -24,6 +27,7 @@ from hookflash.emulator.far_end import (
     silence,
     voicemail,
 )
+from hookflash.emulator.faults import Faults, Race
 from hookflash.emulator.line import Line, Track
 from hookflash.emulator.log import (
     CallChange,
@@ -37,6 +41,7 @@ from hookflash.emulator.log import (
     VerbStep,
     Webhook,
 )
+from hookflash.emulator.participant import Participant
 from hookflash.emulator.twilio_sdk import (
     patched_twilio_sdk,
     twilio_async_http_client,
@@ -47,18 +52,24 @@ from hookflash.emulator.voice import SECONDS_PER_CHARACTER, Voice, placeholder_v
 __all__ = [
     "SECONDS_PER_CHARACTER",
     "Answer",
+    "AnsweredBy",
     "CallChange",
     "CarrierEmulator",
+    "ConferenceStatus",
     "EmulatedCall",
+    "EmulatedConference",
     "EmulatorSettings",
     "Entry",
     "EventLog",
     "Failure",
     "FarEnd",
+    "Faults",
     "Line",
     "Lint",
     "Notice",
+    "Participant",
     "PhoneNumber",
+    "Race",
     "Recording",
     "RestRequest",
     "Script",
@@ -70,6 +81,7 @@ __all__ = [
     "Webhook",
     "busy",
     "call_screening",
+    "detected_as",
     "fax",
     "invalid",
     "ivr",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from hookflash.emulator.faults import Faults
 from hookflash.emulator.log import EventLog, Failure, Lint, Notice
 from hookflash.emulator.media_socket import MediaSocket
 from hookflash.emulator.sids import Sids
@@ -48,15 +49,16 @@ class EmulatorSettings:
 
 @dataclass(slots=True, kw_only=True)
 class Recording:
-    """What `<Record>` recorded.
+    """What `<Record>` or a `<Conference>` recorded.
 
     Attributes:
         sid: RE...
-        call_sid: whose call.
+        call_sid: whose call; of a conference's, of whoever set it up.
         pcm: PCM16 mono at 8 kHz.
         status: `in-progress`, `completed` or `absent`.
         source: the vendor's word for what made it.
         started: when.
+        conference_sid: CF..., of a conference's.
     """
 
     sid: str
@@ -65,6 +67,7 @@ class Recording:
     status: Literal["in-progress", "completed", "absent"]
     source: str
     started: datetime
+    conference_sid: str | None = None
 
     @property
     def seconds(self) -> int:
@@ -90,7 +93,8 @@ class Account:
         self.voice = voice
         self.settings = settings
         self.log = EventLog()
-        self.webhooks = Webhooks(auth_token=auth_token, log=self.log)
+        self.faults = Faults()
+        self.webhooks = Webhooks(auth_token=auth_token, log=self.log, is_lost=self.faults.is_lost)
         self.tasks = TaskOwner("emulator", on_error=self._failed)
         self.recordings: dict[str, Recording] = {}
         self.sockets: set[MediaSocket] = set()

@@ -8,18 +8,21 @@ has no document until the REST interface gives it one.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
 from enum import StrEnum
 from typing import Final, Literal, Protocol
 
 from hookflash.emulator.account import Account
+from hookflash.emulator.callbacks import Callbacks
+from hookflash.emulator.detection import Detection, GreetingJudge, Verdict
 from hookflash.emulator.far_end import Answer
-from hookflash.emulator.line import SILENCE, FarLine, Line
+from hookflash.emulator.faults import Race
+from hookflash.emulator.line import FarLine, Line
 from hookflash.emulator.log import CallChange, Failure
-from hookflash.emulator.sound import Source
+from hookflash.emulator.sound import Channel, Source
 from hookflash.emulator.waiting import cut_short, first_of, stop
 from hookflash.emulator.webhooks import Purpose
 from hookflash.errors import LegClosed, LinkTimeout, UsageError
@@ -72,6 +75,9 @@ _UNREACHED: Final = {
     Answer.REJECTED: (Status.FAILED, 603),
     Answer.INVALID: (Status.FAILED, 404),
 }
+
+# How much later a verdict comes that comes too late.
+_LATE_VERDICT: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +133,7 @@ class CallPlan:
         parent_sid: the call that dialled this one.
         number_sid: the number of ours that it came in on.
         send_digits: keys to press as soon as it is answered.
+        detection: find out who answers; None does not.
     """
 
     direction: Literal["inbound", "outbound-api", "outbound-dial"]
@@ -139,6 +146,12 @@ class CallPlan:
     parent_sid: str | None = None
     number_sid: str | None = None
     send_digits: str = ""
+    detection: Detection | None = None
+
+
+async def _refuse_to_refer(_uri: str) -> tuple[int, int | None]:
+    """Answer a request to call somebody else: method not allowed (RFC 3261)."""
+    return 405, None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +163,17 @@ class Party:
         ring: returns what comes of phoning it.
         rings: whether it rings until then.
         run: what it does from the answer on; it hangs up when this returns.
+        verdict: what the detection of answering machines says of it; None lets it listen.
+        refer: takes a request to call somebody else; returns the SIP code of the answer to it and
+            that of the new call, or None if nothing is heard of that.
     """
 
     line: FarLine
     ring: Callable[[], Awaitable[Answer]]
     run: Callable[[], Awaitable[None]]
     rings: bool = True
+    verdict: Verdict | None = None
+    refer: Callable[[str], Awaitable[tuple[int, int | None]]] = _refuse_to_refer
 
 
 class Tap(Protocol):
@@ -218,7 +236,11 @@ class EmulatedCall:
         self.answered_at: float | None = None
         """In the loop's seconds."""
         self.ended_at: float | None = None
+        self.ended_by: str | None = None
+        """What ended it, in the words of `log.CallChange`."""
         self.sip_code = 200
+        self.verdict: Verdict | None = None
+        """Who has answered, once that was found out."""
         self.streams: list[CallStream] = []
         self.send_digits = plan.send_digits
         """Keys that are still to be pressed before the first document."""
@@ -227,16 +249,19 @@ class EmulatedCall:
         """Done when the call has ended."""
         self.picked_up: asyncio.Future[None] = loop.create_future()
         """Done when the call was answered, or has ended without."""
+        self._picked_up_early: asyncio.Future[None] = loop.create_future()
         self._next: asyncio.Future[Document] = loop.create_future()
-        self._source: Source | None = None
+        self._ear = Channel()
         self._taps: list[Tap] = []
         self._key_listeners: list[Callable[[str], None]] = []
+        self._word_listeners: list[Callable[[str], None]] = []
         self._pacing: TickerEntry | None = None
         self._limit: asyncio.TimerHandle | None = None
-        self._last_post: asyncio.Task[None] | None = None
-        self._callbacks_sent = 0
+        self._callbacks = Callbacks(account, sid, call_sid=sid)
+        self._announced = 0
         self._life: asyncio.Task[None] | None = None
         party.line.on_key = self._key_pressed
+        party.line.on_words = self._words_said
         party.line.on_hang_up = self._far_end_hung_up
 
     # Facts.
@@ -359,6 +384,12 @@ class EmulatedCall:
         self.picked_up.set_result(None)
         self._announce("answered", Status.IN_PROGRESS.value)
 
+    def pick_up(self) -> None:
+        """Let the far end answer now, if it rings. Idempotent."""
+        if self.status is Status.RINGING and self.direction != "inbound":
+            self._picked_up_early.set_result(None)
+            self.answer()
+
     def end(self, status: Status, *, by: _EndedBy, sip_code: int = 200) -> None:
         """End at once: sound stops, streams stop, the far end's line goes dead. Idempotent.
 
@@ -369,6 +400,7 @@ class EmulatedCall:
         """
         if self.is_over:
             return
+        self.ended_by = by
         self.ended_at = now()
         self.finished = wall()
         self.sip_code = sip_code
@@ -379,9 +411,10 @@ class EmulatedCall:
             self._limit.cancel()
         for stream in self.streams:
             stream.stop()
-        self._source = None
+        self._ear.close()
         self._taps.clear()
         self._key_listeners.clear()
+        self._word_listeners.clear()
         self._party.line.close()
         self.over.set_result(None)
         if not self.picked_up.done():
@@ -421,8 +454,7 @@ class EmulatedCall:
         finally:
             # Only a fault of ours comes here with a live call; nobody should be left on it.
             self.end(Status.FAILED, by="emulator")
-        while (last := self._last_post) is not None and not last.done():
-            await asyncio.wait({last})
+        await self._callbacks.told()
 
     async def _reach(self) -> None:
         """Phone the far end."""
@@ -433,9 +465,14 @@ class EmulatedCall:
         if self._party.rings:
             self._change(Status.RINGING, "far_end")
             self._announce("ringing", Status.RINGING.value)
-        patience = self._plan.timeout + self._account.settings.ring_grace
-        answer = await cut_short(self._party.ring(), self.over, timeout=patience)
-        if answer is Answer.ANSWERED:
+        grace = self._account.settings.ring_grace
+        ringing = self._party.ring()
+        if self._account.faults.happens(Race.ANSWERED_AFTER_TIMEOUT):
+            ringing = _answers_late(self._plan.timeout + grace / 2, instead_of=ringing)
+        answer = await cut_short(
+            ringing, self.over, self._picked_up_early, timeout=self._plan.timeout + grace
+        )
+        if answer is Answer.ANSWERED or self._picked_up_early.done():
             self.answer()
         elif answer is not None:
             status, sip_code = _UNREACHED[answer]
@@ -446,6 +483,16 @@ class EmulatedCall:
     async def _follow(self) -> None:
         """Carry out documents until one of them, or something else, ends the call."""
         document = self._plan.document
+        detection = self._plan.detection
+        if detection is not None and not self.is_over:
+            if detection.asynchronous:
+                self._account.tasks.start(self._tell_verdict(detection), name=f"{self.sid}/amd")
+            elif await cut_short(self._find_out(detection), self.over, self._next):
+                assert document is not None
+                assert self.verdict is not None
+                document = replace(document, params={**document.params, **self.verdict.fields()})
+            if self._next.done():
+                document = self._next.result()
         while not self.is_over:
             if self._next.done():
                 self._next = asyncio.get_running_loop().create_future()
@@ -465,6 +512,37 @@ class EmulatedCall:
                 document = self._next.result()
             else:
                 self.end(Status.COMPLETED, by="document")
+
+    async def _find_out(self, detection: Detection) -> bool:
+        """Wait for the verdict on who has answered; False if the call ended before."""
+        assert self.answered_at is not None
+        scripted = self._party.verdict
+        if scripted is not None:
+            await cut_short(asyncio.sleep(scripted.after), self.over)
+            verdict = scripted
+        else:
+            judge = GreetingJudge(detection)
+            self.add_tap(judge)
+            await first_of(judge.done, self.over)
+            self.remove_tap(judge)
+            if not judge.done.done():
+                return False
+            verdict = Verdict(answered_by=judge.done.result(), after=now() - self.answered_at)
+        if self.is_over:
+            return False
+        self.verdict = verdict
+        return True
+
+    async def _tell_verdict(self, detection: Detection) -> None:
+        if not await self._find_out(detection):
+            return
+        assert self.verdict is not None
+        verdict = self.verdict
+        if self._account.faults.happens(Race.VERDICT_AFTER_MERGE):
+            await asyncio.sleep(_LATE_VERDICT)
+        if detection.callback is not None:
+            fields = {"AccountSid": self._account.sid, "CallSid": self.sid} | verdict.fields()
+            self.post("amd", detection.callback, detection.method, fields)
 
     async def _run_party(self) -> None:
         try:
@@ -490,15 +568,9 @@ class EmulatedCall:
 
     # Sound.
 
-    @contextmanager
-    def playing(self, source: Source) -> Generator[None]:
+    def playing(self, source: Source) -> AbstractContextManager[None]:
         """Let the far end hear `source` while the block runs."""
-        before, self._source = self._source, source
-        try:
-            yield
-        finally:
-            if self._source is source:
-                self._source = before
+        return self._ear.playing(source)
 
     def add_tap(self, tap: Tap) -> None:
         """Let `tap` listen."""
@@ -519,13 +591,27 @@ class EmulatedCall:
             if listener in self._key_listeners:
                 self._key_listeners.remove(listener)
 
+    @contextmanager
+    def words_to(self, listener: Callable[[str], None]) -> Generator[None]:
+        """Tell `listener` what the far end says, if its words are known, while the block runs."""
+        self._word_listeners.append(listener)
+        try:
+            yield
+        finally:
+            if listener in self._word_listeners:
+                self._word_listeners.remove(listener)
+
+    async def refer(self, uri: str) -> tuple[int, int | None]:
+        """Ask the far end to call somebody else; return its SIP answer, and what came of it."""
+        return await self._party.refer(uri)
+
     def send_key(self, digit: str) -> None:
         """Press a key towards the far end."""
         self._party.line.key(digit)
 
     def _tick(self, deadline: float) -> None:
         try:
-            heard = SILENCE if self._source is None else self._source.next_frame()
+            heard = self._ear.next_frame()
             spoken = self._party.line.tick(heard, deadline)
             for tap in tuple(self._taps):
                 tap.frame(spoken, heard, deadline)
@@ -536,6 +622,10 @@ class EmulatedCall:
     def _key_pressed(self, digit: str) -> None:
         for listener in tuple(self._key_listeners):
             listener(digit)
+
+    def _words_said(self, words: str) -> None:
+        for listener in tuple(self._word_listeners):
+            listener(words)
 
     # Telling the application.
 
@@ -581,7 +671,7 @@ class EmulatedCall:
             return
         fields = self.request_fields(call_status) | {
             "CallbackSource": "call-progress-events",
-            "SequenceNumber": str(self._callbacks_sent),
+            "SequenceNumber": str(self._announced),
             "Timestamp": format_datetime(wall()),
         }
         if event == "completed":
@@ -591,30 +681,18 @@ class EmulatedCall:
                 "Duration": str(-(-seconds // 60)),
                 "SipResponseCode": str(self.sip_code),
             }
-        self._callbacks_sent += 1
+            if self.verdict is not None:
+                fields["AnsweredBy"] = self.verdict.answered_by
+        self._announced += 1
         self.post("status", subscription.url, subscription.method, fields)
 
     def post(self, purpose: Purpose, url: str, method: str, fields: Mapping[str, str]) -> None:
-        """Tell the application something whose answer does not matter.
+        """Tell the application something whose answer does not matter (see `Callbacks`)."""
+        self._callbacks.post(purpose, url, method, fields)
 
-        What is told about one call arrives in order. The vendor does not promise that; it keeps
-        tests the same from run to run.
-        """
-        tasks = self._account.tasks
-        if not tasks.closed:
-            self._last_post = tasks.start(
-                self._post(self._last_post, purpose, url, method, fields),
-                name=f"{self.sid}/{purpose}",
-            )
 
-    async def _post(
-        self,
-        before: "asyncio.Task[None] | None",
-        purpose: Purpose,
-        url: str,
-        method: str,
-        fields: Mapping[str, str],
-    ) -> None:
-        if before is not None:
-            await asyncio.wait({before})
-        await self._account.webhooks.request(purpose, url, method, fields, call_sid=self.sid)
+async def _answers_late(seconds: float, *, instead_of: Awaitable[Answer]) -> Answer:
+    """Answer after so many seconds, whatever the far end had in mind."""
+    await stop(asyncio.ensure_future(instead_of))
+    await asyncio.sleep(seconds)
+    return Answer.ANSWERED

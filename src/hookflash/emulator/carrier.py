@@ -8,9 +8,11 @@ from typing import Final
 
 from hookflash.emulator.account import Account, EmulatorSettings, Recording
 from hookflash.emulator.call import EmulatedCall, Status
+from hookflash.emulator.conference import EmulatedConference
 from hookflash.emulator.dialling import E164
 from hookflash.emulator.exchange import Exchange, PhoneNumber
 from hookflash.emulator.far_end import FarEnd
+from hookflash.emulator.faults import Faults
 from hookflash.emulator.log import EventLog
 from hookflash.emulator.rest import rest_app
 from hookflash.emulator.sids import Sids
@@ -116,6 +118,8 @@ class CarrierEmulator:
             async with asyncio.timeout(_GRACE):
                 for call in self._exchange.calls.values():
                     await call.ended()
+                for conference in self._exchange.conferences.by_sid.values():
+                    await conference.told()
                 if self._account.sockets:
                     await asyncio.wait({socket.lost for socket in self._account.sockets})
         except TimeoutError:
@@ -159,13 +163,23 @@ class CarrierEmulator:
         return self._exchange.calls
 
     @property
+    def conferences(self) -> Mapping[str, EmulatedConference]:
+        """All conferences by SID, in the order in which they were made."""
+        return self._exchange.conferences.by_sid
+
+    @property
+    def faults(self) -> Faults:
+        """What shall go wrong next."""
+        return self._account.faults
+
+    @property
     def numbers(self) -> Mapping[str, PhoneNumber]:
         """The account's numbers by SID."""
         return self._exchange.numbers
 
     @property
     def recordings(self) -> Mapping[str, Recording]:
-        """What `<Record>` recorded, by SID."""
+        """What `<Record>` and conferences recorded, by SID."""
         return self._account.recordings
 
     def add_number(

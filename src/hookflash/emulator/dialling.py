@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
 from typing import Final, Protocol
 
 from hookflash.emulator.account import Account
+from hookflash.emulator.bridging import bridge
 from hookflash.emulator.call import CallPlan, Document, EmulatedCall, Status, Subscription
+from hookflash.emulator.detection import Detection
 from hookflash.emulator.line import keypad_frames
-from hookflash.emulator.sound import Clip, Relay, Ringing
+from hookflash.emulator.sound import Clip, Loop
 from hookflash.emulator.waiting import cut_short, first_of
 from hookflash.runtime.clock import now
 from hookflash.wire.twiml import Client, Dial, Number, Sip
@@ -80,12 +81,7 @@ class Dialling:
 
     async def run(self) -> None:
         """Ring, connect, and return when the two are no longer connected."""
-        endpoints: list[_Endpoint] = []
-        for noun in self._verb.nouns:
-            if isinstance(noun, Number | Sip | Client):
-                endpoints.append(noun)
-            else:
-                self._not_emulated(f"<{type(noun).__name__}> in <Dial>")
+        endpoints = [noun for noun in self._verb.nouns if isinstance(noun, Number | Sip | Client)]
         if self._verb.record != "do-not-record":
             self._not_emulated("record in <Dial>")
         reachable = [one for one in endpoints if self._is_sound(one)]
@@ -113,7 +109,7 @@ class Dialling:
         # Done when a live update pulls the winner away; it lives on without us then.
         redirected: asyncio.Future[Document] | None = None
         try:
-            with self._call.playing(Ringing()):
+            with self._call.playing(Loop.ringing()):
                 for noun in group:
                     callee = self._dial(noun)
                     if callee is not None:
@@ -161,7 +157,22 @@ class Dialling:
                 timeout=float(self._verb.timeout),
                 time_limit=float(self._verb.time_limit),
                 parent_sid=self._call.sid,
+                detection=self._detection(noun),
             )
+        )
+
+    def _detection(self, noun: _Endpoint) -> Detection | None:
+        if isinstance(noun, Client) or noun.machine_detection is None:
+            return None
+        return Detection(
+            to_message_end=noun.machine_detection == "DetectMessageEnd",
+            asynchronous=True,
+            callback=self._absolute(noun.amd_status_callback) if noun.amd_status_callback else None,
+            method=noun.amd_status_callback_method,
+            timeout=noun.machine_detection_timeout,
+            speech_threshold=noun.machine_detection_speech_threshold / 1000,
+            speech_end_threshold=noun.machine_detection_speech_end_threshold / 1000,
+            silence_timeout=noun.machine_detection_silence_timeout / 1000,
         )
 
     async def _first_answer(self, callees: list[EmulatedCall]) -> EmulatedCall | None:
@@ -207,25 +218,16 @@ class Dialling:
         call.answer()
         self._status = "completed"
         self._bridged_at = now()
-        star: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def key_pressed(digit: str) -> None:
-            if digit == "*" and self._verb.hangup_on_star and not star.done():
-                star.set_result(None)
-
-        to_caller, to_callee = Relay(), Relay()
-        callee.add_tap(to_caller)
-        call.add_tap(to_callee)
         try:
-            with ExitStack() as stack:
-                stack.enter_context(call.playing(to_caller))
-                stack.enter_context(callee.playing(to_callee))
-                stack.enter_context(call.keys_to(key_pressed))
-                await first_of(callee.over, redirected, star)
+            await bridge(
+                call,
+                callee,
+                callee.over,
+                redirected,
+                hangup_on_star=self._verb.hangup_on_star,
+            )
         finally:
             self._bridge_ended_at = now()
-            callee.remove_tap(to_caller)
-            call.remove_tap(to_callee)
 
     def _not_emulated(self, what: str) -> None:
         self._account.lint(

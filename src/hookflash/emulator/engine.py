@@ -13,19 +13,22 @@ from typing import Final, Literal, assert_never
 
 from hookflash.audio.tones import beep
 from hookflash.emulator.account import Account, Recording
+from hookflash.emulator.attendance import Attendance
 from hookflash.emulator.call import Document, EmulatedCall, Status
+from hookflash.emulator.conference import Conferences
 from hookflash.emulator.dialling import Dialling, Place
+from hookflash.emulator.documents import Player, read
+from hookflash.emulator.gathering import gather
 from hookflash.emulator.line import RATE, cut, keypad_frames
 from hookflash.emulator.log import VerbStep
 from hookflash.emulator.media import MediaStream
+from hookflash.emulator.queueing import Dequeuing, Enqueuing, Queues
 from hookflash.emulator.recorder import Recorder
-from hookflash.emulator.sound import Clip, wav_pcm
-from hookflash.emulator.waiting import cut_short
-from hookflash.emulator.webhooks import MAX_MEDIA_BYTES, NoReply, is_web_address, join_address
-from hookflash.errors import ProtocolError, UsageError
+from hookflash.emulator.sound import Clip
+from hookflash.emulator.webhooks import NoReply, is_web_address, join_address
 from hookflash.runtime.clock import wall
 from hookflash.wire.twiml import (
-    MAX_SAY_CHARACTERS,
+    Conference,
     Connect,
     Dial,
     Enqueue,
@@ -34,6 +37,7 @@ from hookflash.wire.twiml import (
     Leave,
     Pause,
     Play,
+    Queue,
     Record,
     Redirect,
     Refer,
@@ -44,14 +48,14 @@ from hookflash.wire.twiml import (
     Stop,
     Stream,
     Verb,
-    parse,
 )
 
 __all__ = ["Engine"]
 
 _APPLICATION_ERROR: Final = "We are sorry. This application has failed. Goodbye."
-_XML: Final = frozenset({"text/xml", "application/xml", "text/html"})
 _MAX_FORKS: Final = 4
+# What becomes of a call that a SIP telephone was referred to, by the code that it reports.
+_REFERRED: Final = {200: "in-progress", 486: "busy", 480: "no-answer", 408: "no-answer"}
 
 
 class _Then(Enum):
@@ -59,24 +63,31 @@ class _Then(Enum):
 
     NEXT = "next"
     END = "end"
+    LEAVE = "leave"
 
 
 class Engine:
     """The program of every call: fetches its documents and carries them out."""
 
-    def __init__(self, account: Account, place: Place) -> None:
+    def __init__(
+        self, account: Account, place: Place, conferences: Conferences, queues: Queues
+    ) -> None:
         """Work for an account.
 
         Args:
             account: whose calls.
             place: dials somebody for `Dial`.
+            conferences: the rooms that calls meet in.
+            queues: where calls wait.
         """
         self._account = account
         self._place = place
+        self._conferences = conferences
+        self._queues = queues
 
     async def __call__(self, call: EmulatedCall, document: Document) -> None:
         """Carry out a document and what follows from it, until the call should end."""
-        run = _Run(self._account, self._place, call)
+        run = _Run(self._account, self._place, self._conferences, self._queues, call)
         if call.send_digits:
             digits, call.send_digits = call.send_digits, ""
             await run.press(digits)
@@ -86,10 +97,20 @@ class Engine:
 class _Run:
     """One call's way through its documents."""
 
-    def __init__(self, account: Account, place: Place, call: EmulatedCall) -> None:
+    def __init__(
+        self,
+        account: Account,
+        place: Place,
+        conferences: Conferences,
+        queues: Queues,
+        call: EmulatedCall,
+    ) -> None:
         self._account = account
         self._place = place
+        self._conferences = conferences
+        self._queues = queues
         self._call = call
+        self._player = Player(account, call, call_sid=call.sid)
         self._document = Document()
 
     # Documents.
@@ -98,7 +119,8 @@ class _Run:
         """Carry out a document and its successors.
 
         Returns:
-            `END` if a `Hangup` (or an error) ended them, `NEXT` if the last one was finished.
+            `END` if a `Hangup` (or an error) ended them, `LEAVE` if a `Leave` did, `NEXT` if the
+            last one was finished.
         """
         following: Document | _Then = document
         for _ in range(self._account.settings.max_documents):
@@ -135,46 +157,13 @@ class _Run:
         return None
 
     async def _read(self, document: Document) -> Response | NoReply:
-        text: str | bytes
-        if document.twiml is not None:
-            text = document.twiml
-        else:
-            assert document.url is not None
-            fields = self._call.request_fields() | dict(document.params)
-            reply = await self._account.webhooks.request(
-                document.purpose,
-                document.url,
-                document.method,
-                fields,
-                call_sid=self._call.sid,
-            )
-            if isinstance(reply, NoReply):
-                return reply
-            if reply.status == 204:
-                return Response()
-            if reply.media_type.startswith("audio/"):
-                # A sound instead of a document is played.
-                return Response((Play(document.url),))
-            if reply.media_type == "text/plain":
-                return Response((Say(reply.text),))
-            if reply.media_type not in _XML:
-                kind = reply.media_type or "nothing"
-                return NoReply("12300", f"the answer is announced as {kind}, not text/xml")
-            text = reply.body
-        try:
-            parsed = parse(text)
-        except ProtocolError as exc:
-            return NoReply(exc.code or "12100", str(exc))
-        for warning in parsed.warnings:
-            self._notice(
-                warning.code, f"{warning.message} (line {warning.line})", document.url, warn=True
-            )
-        return parsed.response
+        fields = self._call.request_fields()
+        return await read(self._account, document, fields, call_sid=self._call.sid)
 
     async def _apologise(self) -> None:
         """Say that the application has failed."""
         self._call.answer()
-        await self._say(Say(_APPLICATION_ERROR))
+        await self._player.say(Say(_APPLICATION_ERROR))
 
     def _goto(self, url: str | None, method: str, **params: str) -> Document | _Then:
         """Return the document at an address; None or "" is the present one's own."""
@@ -229,8 +218,12 @@ class _Run:
             case Say() | Play() | Gather() | Record() | Connect() | Start():
                 self._call.answer()
                 return await self._sound(verb)
-            case Enqueue() | Leave() | Refer():
-                self._not_emulated(f"<{type(verb).__name__}>")
+            case Refer():
+                return await self._refer(verb)
+            case Enqueue():
+                return await self._enqueue(verb)
+            case Leave():
+                return _Then.LEAVE
             case _:
                 assert_never(verb)
         return _Then.NEXT
@@ -240,7 +233,7 @@ class _Run:
     ) -> Document | _Then:
         match verb:
             case Say():
-                await self._say(verb)
+                await self._player.say(verb)
             case Play():
                 await self._play(verb)
             case Gather():
@@ -257,33 +250,12 @@ class _Run:
 
     # Saying and playing.
 
-    async def _say(self, verb: Say) -> None:
-        if not verb.text or len(verb.text) > MAX_SAY_CHARACTERS:
-            self._notice("13520", f"<Say> takes 1 to {MAX_SAY_CHARACTERS} characters", warn=True)
-            return
-        pcm = await self._account.voice(verb.text, verb.voice)
-        await self._repeat(cut(pcm), verb.loop)
-
     async def _play(self, verb: Play) -> None:
         if verb.digits is not None:
             await self.press(verb.digits)
-        if not verb.url:
-            return
-        url = self._absolute(verb.url)
-        if url is None:
-            return
-        reply = await self._account.webhooks.request(
-            "media", url, "GET", call_sid=self._call.sid, limit=MAX_MEDIA_BYTES
-        )
-        if isinstance(reply, NoReply):
-            self._notice(reply.code, reply.message, url)
-            return
-        try:
-            pcm = wav_pcm(reply.body)
-        except UsageError as exc:
-            self._notice("12300", f"<Play> knows WAV files only here: {exc}", url)
-            return
-        await self._repeat(cut(pcm), verb.loop)
+        url = self._absolute(verb.url) if verb.url else None
+        if url is not None:
+            await self._player.play(url, verb.loop)
 
     async def press(self, digits: str) -> None:
         """Press keys towards the far end."""
@@ -296,53 +268,19 @@ class _Run:
         with call.playing(clip):
             await clip.done
 
-    async def _repeat(self, frames: list[bytes], times: int) -> None:
-        """Play so often; 0 is without end."""
-        played = 0
-        while frames and (times == 0 or played < times):
-            clip = Clip(frames)
-            with self._call.playing(clip):
-                await clip.done
-            played += 1
-
     # Collecting.
 
     async def _gather(self, verb: Gather) -> Document | _Then:
-        if "speech" in verb.input:
-            self._not_emulated("speech in <Gather>; only keys are collected")
-        keys: asyncio.Queue[str] = asyncio.Queue()
-        digits = ""
-        finished_on = ""
-        with self._call.keys_to(keys.put_nowait):
-            key = asyncio.ensure_future(keys.get())
-            try:
-                await cut_short(self._prompts(verb), key)
-                while True:
-                    await asyncio.wait({key}, timeout=verb.timeout)
-                    if not key.done():
-                        break
-                    pressed = key.result()
-                    key = asyncio.ensure_future(keys.get())
-                    if pressed in verb.finish_on_key:
-                        finished_on = pressed
-                        break
-                    digits += pressed
-                    if len(digits) == verb.num_digits:
-                        break
-            finally:
-                key.cancel()
-        if not digits and not verb.action_on_empty_result:
-            return _Then.NEXT
-        fields = {"Digits": digits}
-        if finished_on:
-            fields["FinishedOnKey"] = finished_on
-        return self._goto(verb.action, verb.method, **fields)
+        if verb.partial_result_callback:
+            self._not_emulated("partialResultCallback of <Gather>")
+        fields = await gather(self._call, verb, self._prompts(verb))
+        return _Then.NEXT if fields is None else self._goto(verb.action, verb.method, **fields)
 
     async def _prompts(self, verb: Gather) -> None:
         for prompt in verb.prompts:
             match prompt:
                 case Say():
-                    await self._say(prompt)
+                    await self._player.say(prompt)
                 case Play():
                     await self._play(prompt)
                 case Pause(length=length):
@@ -355,7 +293,7 @@ class _Run:
             self._not_emulated("transcription in <Record>")
         call = self._call
         if verb.play_beep:
-            await self._repeat(cut(beep(RATE, 500.0)), 1)
+            await self._player.repeat(cut(beep(RATE, 500.0)), 1)
         recording = Recording(
             sid=self._account.sids.new("RE"),
             call_sid=call.sid,
@@ -465,34 +403,106 @@ class _Run:
 
     async def _dial(self, verb: Dial) -> Document | _Then:
         call = self._call
-        if not verb.answer_on_bridge:
+        meeting = [noun for noun in verb.nouns if isinstance(noun, Conference | Queue)]
+        if meeting or not verb.answer_on_bridge:
             call.answer()
-        dialling = Dialling(
-            self._account,
-            call,
-            verb,
-            place=self._place,
-            absolute=self._absolute,
-            whisper=self._whisper,
+        return await self._carry_through(
+            verb, self._met(verb, meeting[0]) if meeting else self._called(verb)
         )
+
+    async def _enqueue(self, verb: Enqueue) -> Document | _Then:
+        self._call.answer()
+        if verb.queue is None:
+            self._not_emulated("workflowSid of <Enqueue>")
+            return _Then.NEXT
+        waiting = Enqueuing(
+            self._call,
+            verb,
+            verb.queue,
+            queues=self._queues,
+            absolute=self._absolute,
+            hear=self._hear,
+            times=self._account.settings.max_documents,
+        )
+        then = await self._carry_through(verb, waiting)
+        return _Then.END if waiting.hung_up else then
+
+    async def _hear(self, document: Document) -> Literal["next", "leave", "end"]:
+        """Carry out a document that is heard while waiting."""
+        return (await self._another(self._call).documents(document)).value
+
+    async def _carry_through(
+        self, verb: Dial | Enqueue, errand: Dialling | Attendance | Dequeuing | Enqueuing
+    ) -> Document | _Then:
+        """Run what a verb began, and tell its action how it ended."""
+        call = self._call
         try:
-            await dialling.run()
+            await errand.run()
         except asyncio.CancelledError:
             # Hung up or pulled away: the outcome is still announced, the answer not obeyed.
             if verb.action is not None:
                 target = self._goto(verb.action, verb.method)
                 if isinstance(target, Document) and target.url is not None:
-                    fields = call.request_fields() | dialling.fields()
+                    fields = call.request_fields() | errand.fields()
                     call.post("action", target.url, verb.method, fields)
             raise
         if verb.action is None:
             return _Then.NEXT
-        return self._goto(verb.action, verb.method, **dialling.fields())
+        return self._goto(verb.action, verb.method, **errand.fields())
+
+    def _another(self, call: EmulatedCall) -> "_Run":
+        """Return a way through other documents."""
+        return _Run(self._account, self._place, self._conferences, self._queues, call)
+
+    def _met(self, verb: Dial, noun: Conference | Queue) -> Attendance | Dequeuing:
+        if isinstance(noun, Conference):
+            return Attendance(
+                self._account,
+                self._call,
+                verb,
+                noun,
+                conferences=self._conferences,
+                absolute=self._absolute,
+            )
+        return Dequeuing(
+            self._call,
+            verb,
+            noun,
+            queues=self._queues,
+            absolute=self._absolute,
+            whisper=self._whisper,
+        )
+
+    def _called(self, verb: Dial) -> Dialling:
+        return Dialling(
+            self._account,
+            self._call,
+            verb,
+            place=self._place,
+            absolute=self._absolute,
+            whisper=self._whisper,
+        )
+
+    async def _refer(self, verb: Refer) -> Document | _Then:
+        call = self._call
+        call.answer()
+        far = call.from_ if call.direction == "inbound" else call.to
+        if not far.startswith(("sip:", "sips:")):
+            self._notice("13801", "<Refer> is for calls from or to SIP telephones")
+            return _Then.NEXT
+        accepted, outcome = await call.refer(verb.uri)
+        fields = {"ReferSipResponseCode": str(accepted)}
+        if accepted // 100 == 2 and outcome is not None:
+            fields["NotifySipResponseCode"] = str(outcome)
+            fields["ReferCallStatus"] = _REFERRED.get(outcome, "failed")
+        if verb.action is None:
+            return _Then.NEXT
+        return self._goto(verb.action, verb.method, **fields)
 
     async def _whisper(self, callee: EmulatedCall, document: Document) -> bool:
         """Carry out a document on the called party's call; whether it may be connected."""
-        run = _Run(self._account, self._place, callee)
-        return await run.documents(document) is _Then.NEXT and not callee.is_over
+        then = await self._another(callee).documents(document)
+        return then is _Then.NEXT and not callee.is_over
 
     def _reject(self, verb: Reject, *, first: bool) -> _Then:
         if not first or self._call.answered_at is not None:

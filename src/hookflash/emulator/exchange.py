@@ -13,9 +13,12 @@ from hookflash.emulator.call import (
     Status,
     Subscription,
 )
+from hookflash.emulator.conference import Conferences
 from hookflash.emulator.engine import Engine
 from hookflash.emulator.far_end import Answer, FarEnd, invalid
+from hookflash.emulator.faults import Race
 from hookflash.emulator.line import Line, Trunk
+from hookflash.emulator.queueing import Queues
 
 __all__ = ["Exchange", "PhoneNumber"]
 
@@ -60,7 +63,9 @@ class Exchange:
         self.far_ends: dict[str, FarEnd] = {}
         """Who picks up, by the number, `sip:` or `client:` address that is dialled."""
         self._live: dict[EmulatedCall, None] = {}  # a set that keeps its order
-        self._engine = Engine(account, self.place)
+        self.conferences = Conferences(account)
+        self.queues = Queues(account)
+        self._engine = Engine(account, self.place, self.conferences, self.queues)
 
     def number(self, phone_number: str) -> PhoneNumber | None:
         """Return the account's number, if it is one."""
@@ -68,6 +73,10 @@ class Exchange:
             if number.phone_number == phone_number:
                 return number
         return None
+
+    def owns(self, phone_number: str) -> bool:
+        """Say whether calls may show this number."""
+        return self.number(phone_number) is not None or phone_number in self.caller_ids
 
     @property
     def live_calls(self) -> list[EmulatedCall]:
@@ -151,7 +160,8 @@ class Exchange:
             return Answer.NO_ANSWER if incoming.status is Status.NO_ANSWER else Answer.INVALID
 
         async def run() -> None:
-            await asyncio.wait({other[0].over})
+            for incoming in other:
+                await asyncio.wait({incoming.over})
 
         return Party(line=near, ring=ring, run=run)
 
@@ -164,7 +174,12 @@ class Exchange:
             recorded=settings.record_lines,
         )
         return Party(
-            line=line, ring=far_end.ring, rings=far_end.rings, run=lambda: far_end.run(line)
+            line=line,
+            ring=far_end.ring,
+            rings=far_end.rings,
+            run=lambda: far_end.run(line),
+            verdict=far_end.verdict,
+            refer=far_end.refer,
         )
 
     def _start(self, plan: CallPlan, party: Party) -> EmulatedCall:
@@ -176,8 +191,23 @@ class Exchange:
         sid = self.account.sids.new("CA")
         call = self.calls[sid] = EmulatedCall(self.account, plan, party, self._engine, sid)
         self._live[call] = None
-        call.over.add_done_callback(lambda _: self._live.pop(call, None))
+        call.over.add_done_callback(lambda _: self._ended(call))
         return call
+
+    def _ended(self, call: EmulatedCall) -> None:
+        self._live.pop(call, None)
+        ringing = [
+            other
+            for other in self._live
+            if other.direction != "inbound" and other.status is Status.RINGING
+        ]
+        if (
+            ringing
+            and call.ended_by == "caller"
+            and self.account.faults.happens(Race.ANSWERED_AS_CALLER_HANGS_UP)
+        ):
+            for other in ringing:
+                other.pick_up()
 
 
 async def _never() -> Answer:

@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from hookflash.audio.tones import beep, fax_cng, tone
+from hookflash.emulator.detection import AnsweredBy, Verdict
 from hookflash.emulator.line import Line
 from hookflash.errors import LinkTimeout
 
@@ -31,6 +32,7 @@ __all__ = [
     "Script",
     "busy",
     "call_screening",
+    "detected_as",
     "fax",
     "invalid",
     "ivr",
@@ -81,6 +83,10 @@ class FarEnd:
         self.answer_after = answer_after
         self.rings = rings
         self.voice = voice
+        self.referral: tuple[int, int | None] = (202, 200)
+        """How a SIP telephone answers `<Refer>`, and what comes of the new call; see `refer`."""
+        self.verdict: Verdict | None = None
+        """What the detection of answering machines says of it; None lets it listen."""
 
     async def ring(self) -> Answer:
         """Be phoned: return what comes of it. Without an answer it never returns."""
@@ -88,6 +94,19 @@ class FarEnd:
             await asyncio.get_running_loop().create_future()
         await asyncio.sleep(self.answer_after)
         return self.answer
+
+    async def refer(self, uri: str) -> tuple[int, int | None]:
+        """Be asked, as a SIP telephone, to call somebody else (RFC 3515).
+
+        Returns:
+            The SIP code of the answer (202 accepts), and that of the new call as it is reported a
+            second later (200 was answered); None if nothing is reported.
+        """
+        await asyncio.sleep(0.1)
+        accepted, outcome = self.referral
+        if accepted // 100 == 2 and outcome is not None:
+            await asyncio.sleep(1.0)
+        return self.referral
 
     async def run(self, line: Line) -> None:
         """Be on the line, from the answer on. The party hangs up when this returns.
@@ -280,6 +299,21 @@ def fax(*, calling: bool = False, answer_after: float = 1.0) -> FarEnd:
         answer_after: seconds of ringing.
     """
     return _Fax(calling=calling, answer_after=answer_after)
+
+
+def detected_as(far_end: FarEnd, answered_by: AnsweredBy, *, after: float = 3.0) -> FarEnd:
+    """Write down what the detection of answering machines says of somebody, right or wrong.
+
+    Args:
+        far_end: who; it is changed.
+        answered_by: the verdict.
+        after: seconds from the answer until it comes.
+
+    Returns:
+        The same far end.
+    """
+    far_end.verdict = Verdict(answered_by=answered_by, after=after)
+    return far_end
 
 
 def busy(*, after: float = 0.5) -> FarEnd:

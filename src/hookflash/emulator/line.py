@@ -90,6 +90,8 @@ class FarLine(Protocol):
 
     on_key: Callable[[str], None]
     """Set by the call: the far end pressed a key."""
+    on_words: Callable[[str], None]
+    """Set by the call: the far end has said something whose words are known."""
     on_hang_up: Callable[[], None]
     """Set by the call: the far end put the phone down."""
     takes_keys: bool
@@ -171,7 +173,7 @@ class Track:
         return len(self._frames)
 
 
-def _ignore_key(_digit: str) -> None:
+def _ignore_text(_text: str) -> None:
     """Stand in until the call is attached."""
 
 
@@ -205,7 +207,8 @@ class Line:
             keys_audible: whether the tones of pressed keys are also in the sound.
             recorded: whether `heard` and `spoke` are kept.
         """
-        self.on_key: Callable[[str], None] = _ignore_key
+        self.on_key: Callable[[str], None] = _ignore_text
+        self.on_words: Callable[[str], None] = _ignore_text
         self.on_hang_up: Callable[[], None] = _ignore_hang_up
         self.heard = Track()
         """What the party heard."""
@@ -216,6 +219,8 @@ class Line:
         self._keys_audible = keys_audible
         self._recorded = recorded
         self._mouth: deque[tuple[bytes, str]] = deque()
+        # What was said, by how many frames are out when it was.
+        self._words: deque[tuple[int, str]] = deque()
         self._queued = 0
         self._sent = 0
         self._played = 0
@@ -234,18 +239,25 @@ class Line:
         """Whether the call is over."""
         return self._closed
 
-    async def say(self, what: bytes | str, *, voice: str | None = None) -> None:
+    async def say(
+        self, what: bytes | str, *, voice: str | None = None, words: str | None = None
+    ) -> None:
         """Speak, and return when it has been said (or dropped by `hush`).
 
         Args:
             what: PCM16 mono at 8 kHz, or text for the emulator's voice.
             voice: the voice for text; the party's own if None.
+            words: what `<Gather input="speech">` understands; of text, the text itself if None.
 
         Raises:
             LegClosed: the call is over.
         """
         pcm = await self._speak(what, voice or self._voice) if isinstance(what, str) else what
         self._enqueue([(frame, "") for frame in cut(pcm)])
+        if words is None and isinstance(what, str):
+            words = what.strip()
+        if words:
+            self._words.append((self._queued, words))
         await self.wait_said()
 
     def press(self, digits: str) -> None:
@@ -263,6 +275,7 @@ class Line:
     def hush(self) -> None:
         """Stop speaking and pressing at once."""
         self._mouth.clear()
+        self._words.clear()
         self._sent = self._queued
 
     def hang_up(self) -> None:
@@ -375,6 +388,8 @@ class Line:
                 self.on_key(digit)
             if not self._mouth:
                 self._was_spoken_to = False
+            while self._words and self._words[0][0] <= self._sent:
+                self.on_words(self._words.popleft()[1])
         if self._recorded:
             self.heard.append(heard, deadline)
             self.spoke.append(frame, deadline)
@@ -435,7 +450,8 @@ class Trunk:
 
     def __init__(self) -> None:
         """Make both ends; `peer` is the other one."""
-        self.on_key: Callable[[str], None] = _ignore_key
+        self.on_key: Callable[[str], None] = _ignore_text
+        self.on_words: Callable[[str], None] = _ignore_text
         self.on_hang_up: Callable[[], None] = _ignore_hang_up
         self._inbox: deque[bytes] = deque(maxlen=self._DEPTH)
         self.peer: Trunk = self

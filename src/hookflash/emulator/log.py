@@ -79,8 +79,9 @@ class Webhook(Entry):
     Added when the answer has come; `began` says when it was sent.
 
     Attributes:
-        purpose: `voice`, `fallback`, `action`, `redirect`, `whisper`, `status`, `stream`,
-            `recording` or `media`.
+        purpose: of documents `voice`, `fallback`, `action`, `redirect`, `whisper`, `wait`, `hold`
+            and `announce`; of callbacks `status`, `conference`, `amd`, `stream` and `recording`;
+            of files `media`.
         method: `GET` or `POST`.
         url: as configured.
         params: the fields that were sent.

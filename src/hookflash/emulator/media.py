@@ -70,6 +70,7 @@ class MediaStream:
         self._buffer = PlayoutBuffer()
         self._socket: MediaSocket | None = None
         self._began = 0.0
+        self._breaking: asyncio.TimerHandle | None = None
         self._runs: dict[str, SocketMessage] = {}
         self._binary_seen = False
         self._linted: set[str] = set()
@@ -117,6 +118,9 @@ class MediaStream:
         self._send("connected", self._writer.connected())
         parameters = {one.name: one.value for one in self._stream.parameters}
         self._send("start", self._writer.start(parameters, tracks=self._tracks))
+        breaks = self._account.faults.stream_breaks()
+        if breaks is not None:
+            self._breaking = asyncio.get_running_loop().call_later(breaks, self.drop)
         call.add_tap(self)
         self._tell("stream-started")
         return True
@@ -137,6 +141,8 @@ class MediaStream:
 
     def _finish(self) -> None:
         self.is_live = False
+        if self._breaking is not None:
+            self._breaking.cancel()
         self._call.remove_tap(self)
         if not self.ended.done():
             self.ended.set_result(None)

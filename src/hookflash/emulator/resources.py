@@ -8,15 +8,22 @@ from email.utils import format_datetime
 
 from hookflash.emulator.account import Account, Recording
 from hookflash.emulator.call import API_VERSION, CallStream, EmulatedCall
+from hookflash.emulator.conference import EmulatedConference
 from hookflash.emulator.exchange import PhoneNumber
 from hookflash.emulator.log import Notice
+from hookflash.emulator.participant import Participant
+from hookflash.emulator.queueing import CallQueue, Waiting
 
 __all__ = [
     "Json",
     "account_json",
     "call_json",
+    "conference_json",
+    "member_json",
     "notice_json",
     "number_json",
+    "participant_json",
+    "queue_json",
     "recording_json",
     "rfc2822",
     "stream_json",
@@ -71,7 +78,7 @@ def call_json(account: Account, call: EmulatedCall) -> Json:
         "start_time": rfc2822(call.started or call.finished),
         "end_time": rfc2822(call.finished),
         "duration": None if call.duration is None else str(call.duration),
-        "answered_by": None,
+        "answered_by": None if call.verdict is None else call.verdict.answered_by,
         "caller_name": "" if call.direction == "inbound" else None,
         "forwarded_from": None,
         "group_sid": None,
@@ -88,6 +95,79 @@ def call_json(account: Account, call: EmulatedCall) -> Json:
             "streams": f"{path}/Streams.json",
         }
         | ({"events": f"{path}/Events.json"} if answered else {}),
+    }
+
+
+def conference_json(account: Account, conference: EmulatedConference) -> Json:
+    """Show a conference."""
+    path = f"{account.path}/Conferences/{conference.sid}"
+    return {
+        "sid": conference.sid,
+        "account_sid": account.sid,
+        "friendly_name": conference.friendly_name,
+        "api_version": API_VERSION,
+        "region": "us1",
+        "status": conference.status.value,
+        "reason_conference_ended": conference.reason_ended,
+        "call_sid_ending_conference": conference.call_sid_ending,
+        "date_created": rfc2822(conference.created),
+        "date_updated": rfc2822(conference.updated),
+        "uri": f"{path}.json",
+        "subresource_uris": {
+            "participants": f"{path}/Participants.json",
+            "recordings": f"{path}/Recordings.json",
+        },
+    }
+
+
+def participant_json(account: Account, conference: EmulatedConference, one: Participant) -> Json:
+    """Show a party of a conference."""
+    terms = one.terms
+    return {
+        "account_sid": account.sid,
+        "call_sid": one.call.sid,
+        "label": terms.label,
+        "conference_sid": conference.sid,
+        "call_sid_to_coach": terms.coached,
+        "coaching": terms.coached is not None,
+        "muted": terms.muted,
+        "hold": terms.hold,
+        "start_conference_on_enter": terms.start_on_enter,
+        "end_conference_on_exit": terms.end_on_exit,
+        "status": one.status,
+        "queue_time": "0",
+        "date_created": rfc2822(one.created),
+        "date_updated": rfc2822(one.updated),
+        "uri": f"{account.path}/Conferences/{conference.sid}/Participants/{one.call.sid}.json",
+    }
+
+
+def queue_json(account: Account, queue: CallQueue) -> Json:
+    """Show a queue."""
+    path = f"{account.path}/Queues/{queue.sid}"
+    return {
+        "sid": queue.sid,
+        "account_sid": account.sid,
+        "friendly_name": queue.friendly_name,
+        "max_size": queue.max_size,
+        "current_size": len(queue.members),
+        "average_wait_time": queue.average_wait,
+        "date_created": rfc2822(queue.created),
+        "date_updated": rfc2822(queue.updated),
+        "uri": f"{path}.json",
+        "subresource_uris": {"members": f"{path}/Members.json"},
+    }
+
+
+def member_json(account: Account, queue: CallQueue, one: Waiting) -> Json:
+    """Show a call that waits in a queue."""
+    return {
+        "queue_sid": queue.sid,
+        "call_sid": one.call.sid,
+        "date_enqueued": rfc2822(one.enqueued),
+        "wait_time": one.seconds,
+        "position": queue.members.index(one) + 1,
+        "uri": f"{account.path}/Queues/{queue.sid}/Members/{one.call.sid}.json",
     }
 
 
@@ -165,7 +245,7 @@ def recording_json(account: Account, recording: Recording) -> Json:
         "sid": recording.sid,
         "account_sid": account.sid,
         "call_sid": recording.call_sid,
-        "conference_sid": None,
+        "conference_sid": recording.conference_sid,
         "api_version": API_VERSION,
         "status": recording.status,
         "source": recording.source,

@@ -3,16 +3,18 @@
 import asyncio
 import io
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Protocol
 
 from hookflash.audio.mix import mix
 from hookflash.audio.resample import Resampler
-from hookflash.audio.tones import ringback
+from hookflash.audio.sounds import built_in_sound
 from hookflash.audio.wav import read_wav, split
 from hookflash.emulator.line import RATE, SILENCE, cut
 
-__all__ = ["Clip", "Relay", "Ringing", "Source", "wav_pcm"]
+__all__ = ["Channel", "Clip", "Loop", "Output", "Relay", "Source", "wav_pcm"]
 
 
 class Source(Protocol):
@@ -21,6 +23,39 @@ class Source(Protocol):
     def next_frame(self) -> bytes:
         """Return the next 20 ms; silence when there is nothing to play."""
         ...
+
+
+class Output(Protocol):
+    """Something into which sound can be played: a call, or one ear of it."""
+
+    def playing(self, source: Source) -> AbstractContextManager[None]:
+        """Play `source` while the block runs."""
+        ...
+
+
+class Channel:
+    """Something into which one sound at a time can be played; silence while there is none."""
+
+    def __init__(self) -> None:
+        self._source: Source | None = None
+
+    @contextmanager
+    def playing(self, source: Source) -> Generator[None]:
+        """Play `source` while the block runs, instead of what was playing."""
+        before, self._source = self._source, source
+        try:
+            yield
+        finally:
+            if self._source is source:
+                self._source = before
+
+    def next_frame(self) -> bytes:
+        """Return the next 20 ms."""
+        return SILENCE if self._source is None else self._source.next_frame()
+
+    def close(self) -> None:
+        """Play nothing any more of what plays now."""
+        self._source = None
 
 
 class Clip:
@@ -61,16 +96,23 @@ class Clip:
         return self._frames[place]
 
 
-class Ringing:
-    """The ringing that a caller hears while somebody is dialled; without end."""
+class Loop:
+    """A sound without end: it begins again when it is over."""
 
-    # Once for the process: 6 s of North American ringing.
-    _frames: Sequence[bytes] = ()
-
-    def __init__(self) -> None:
-        if not Ringing._frames:
-            Ringing._frames = cut(ringback(RATE, 6000.0))
+    def __init__(self, frames: Sequence[bytes]) -> None:
+        """Begin at the first of `frames`, 20 ms each."""
+        self._frames = frames
         self._place = -1
+
+    @classmethod
+    def ringing(cls) -> "Loop":
+        """Return the ringing that a caller hears while somebody is dialled: North American."""
+        return cls(_built_in("ringback"))
+
+    @classmethod
+    def music(cls) -> "Loop":
+        """Return the music that a party hears who waits or is on hold."""
+        return cls(_built_in("hold_music"))
 
     def next_frame(self) -> bytes:
         """Return the next 20 ms."""
@@ -94,6 +136,12 @@ class Relay:
     def next_frame(self) -> bytes:
         """Source of the call whose party hears."""
         return self._frames.popleft() if self._frames else SILENCE
+
+
+@cache
+def _built_in(name: str) -> Sequence[bytes]:
+    """Return a built-in sound in frames, made once for the process."""
+    return tuple(cut(built_in_sound(name, RATE)))
 
 
 def wav_pcm(file: bytes) -> bytes:

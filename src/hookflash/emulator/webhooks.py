@@ -3,9 +3,9 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
@@ -18,6 +18,7 @@ from hookflash.wire.signatures import twilio_signature
 __all__ = [
     "MAX_MEDIA_BYTES",
     "MAX_TWIML_BYTES",
+    "PURPOSES",
     "NoReply",
     "Purpose",
     "Reply",
@@ -27,9 +28,24 @@ __all__ = [
 ]
 
 Purpose = Literal[
-    "voice", "fallback", "action", "redirect", "whisper", "status", "stream", "recording", "media"
+    "voice",
+    "fallback",
+    "action",
+    "redirect",
+    "whisper",
+    "wait",
+    "hold",
+    "announce",
+    "status",
+    "conference",
+    "amd",
+    "stream",
+    "recording",
+    "media",
 ]
 """What a request is for; see `log.Webhook`."""
+
+PURPOSES: Final[frozenset[str]] = frozenset(get_args(Purpose))
 
 MAX_TWIML_BYTES: Final = 65_536
 """The longest document that Twilio takes."""
@@ -123,9 +139,23 @@ def _within(text: str | None, low: int, high: int, default: int) -> int:
 class Webhooks:
     """The carrier's HTTP client."""
 
-    def __init__(self, *, auth_token: str, log: EventLog) -> None:
+    def __init__(
+        self,
+        *,
+        auth_token: str,
+        log: EventLog,
+        is_lost: Callable[[str, Mapping[str, str]], bool] = lambda _purpose, _fields: False,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            auth_token: signs.
+            log: where requests are written.
+            is_lost: says of a purpose and its fields whether the application is out of reach.
+        """
         self._token = auth_token
         self._log = log
+        self._is_lost = is_lost
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     async def request(
@@ -150,7 +180,11 @@ class Webhooks:
         """
         began = now()
         fields = dict(params or {})
-        answer = await self._ask(url, method, fields, limit)
+        answer: Reply | NoReply
+        if self._is_lost(purpose, fields):
+            answer = NoReply("11205", "the server could not be reached: a fault that was asked for")
+        else:
+            answer = await self._ask(url, method, fields, limit)
         keep_body = isinstance(answer, Reply) and purpose != "media"
         self._log.add(
             Webhook(
