@@ -1,5 +1,6 @@
 """Small jobs for an agent, each with a typed result."""
 
+from hookflash.errors import CallerHungUp, TaskCancelled, TaskTimedOut
 from hookflash.tasks.address import GetAddressResult, GetAddressTask
 from hookflash.tasks.asking import Asking, FieldTexts
 from hookflash.tasks.birth import GetDOBResult, GetDOBTask
@@ -32,6 +33,7 @@ __all__ = [
     "AgentTask",
     "Asking",
     "AttemptsExceeded",
+    "CallerHungUp",
     "CaptureDeclined",
     "CaptureOptions",
     "CaptureTask",
@@ -56,11 +58,13 @@ __all__ = [
     "GetPhoneNumberResult",
     "GetPhoneNumberTask",
     "Secret",
+    "TaskCancelled",
     "TaskCompletedEvent",
     "TaskGroup",
     "TaskGroupResult",
     "TaskMisconfigured",
     "TaskMisused",
+    "TaskTimedOut",
     "dtmf_event_to_code",
     "format_dtmf",
 ]
