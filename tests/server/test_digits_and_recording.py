@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,11 @@ from hookflash.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, ScriptedVAD
 
 CARD = "4111111111111111"
 SPOKEN = "five five oh one, double two and 4217"
+
+
+def without_ids(text: str) -> str:
+    """Leave out identifiers made by chance, which may hold any digits."""
+    return re.sub(r"_[0-9a-f]{12}|\b[A-Z]{2}[0-9a-f]{32}", "", text)
 
 
 def test_a_card_number_is_nowhere_when_the_call_is_over(
@@ -115,7 +121,7 @@ def test_a_card_number_is_nowhere_when_the_call_is_over(
     ]
     assert len(llm.requests) == 1
     spoken = spoken_digits(SPOKEN)
-    for text in seen:
+    for text in map(without_ids, seen):
         for number in (CARD, spoken, spoken[:4], spoken[-4:]):
             assert number not in text
             assert number not in spoken_digits(text)
@@ -132,7 +138,7 @@ def test_a_card_number_is_nowhere_when_the_call_is_over(
     left = {path.name.partition(".")[2]: path for path in tmp_path.iterdir()}
     assert {"tape.jsonl", "wav", "record.json"} <= set(left)
     for path in left.values():
-        text = path.read_bytes().decode("latin-1")
+        text = without_ids(path.read_bytes().decode("latin-1"))
         for whole in (CARD, SPOKEN, "4217", "5 5 0 1"):
             assert whole not in text, path.name
     record = json.loads(left["record.json"].read_text("utf-8"))

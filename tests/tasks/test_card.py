@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -428,8 +429,10 @@ def test_nothing_shows_number_or_code() -> None:
         f"{card}",
     ]
     for text in seen:
+        # Identifiers made by chance, and moments, may hold any three digits.
+        plain = re.sub(r"_[0-9a-f]{12}|\d+\.\d+", "", text)
         for secret in secrets:
-            assert secret not in text
+            assert secret not in plain
 
 
 def test_a_tokeniser_is_given_the_card_and_the_result_holds_its_token() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -122,9 +123,11 @@ def test_25_number_and_code_are_nowhere_when_the_call_is_over(
     assert llm.requests
     assert any(isinstance(event, UserTranscription) for event in events)
     for text in texts:
+        # Identifiers made by chance may hold any three digits.
+        plain = re.sub(r"_[0-9a-f]{12}|\b[A-Z]{2}[0-9a-f]{32}", "", text)
         for hidden in (CARD, CARD[:6], CODE, SPOKEN_CODE):
-            assert hidden not in text
-            assert hidden not in spoken_digits(text)
+            assert hidden not in plain
+            assert hidden not in spoken_digits(plain)
     keys = {event.digit for event in events if isinstance(event, DtmfReceived)}
     assert keys == {"•"}
     for digit in "0123456789":
