@@ -1,4 +1,8 @@
-"""An agent that has the line for a while, and gives it back on every path."""
+"""An agent that has the line for a while, and gives it back on every path.
+
+Tests with a number are what users of awaitable tasks know by that number; the others of the list are
+beside the tasks they are about.
+"""
 
 import asyncio
 from typing import Any
@@ -193,7 +197,7 @@ def test_tasks_nest_and_each_level_gets_the_line_back() -> None:
     clock.run(main(), virtual=True)
 
 
-def test_two_tools_of_one_turn_that_await_tasks_run_one_after_the_other() -> None:
+def test_34_two_tools_of_one_turn_that_await_tasks_run_one_after_the_other() -> None:
     class Both(Agent):
         order: list[str]
 
@@ -268,7 +272,7 @@ def test_tasks_in_gather_run_in_order() -> None:
 
 
 @pytest.mark.parametrize("how", ["wait_for", "timeout", "own"])
-def test_a_task_that_takes_too_long_is_ended_and_the_agent_goes_on(how: str) -> None:
+def test_33_a_task_that_takes_too_long_is_ended_and_the_agent_goes_on(how: str) -> None:
     class Impatient(Painter):
         @function_tool
         async def paint(self) -> str:
@@ -312,7 +316,7 @@ def test_a_declined_task_is_the_tools_error() -> None:
     clock.run(main(), virtual=True)
 
 
-def test_an_on_enter_that_raises_is_raised_where_the_task_is_awaited() -> None:
+def test_31_an_on_enter_that_raises_is_raised_where_the_task_is_awaited() -> None:
     class Broken(GetColour):
         async def on_enter(self) -> None:
             raise ValueError
@@ -343,7 +347,7 @@ def test_the_caller_hanging_up_ends_the_task_within_a_second() -> None:
     clock.run(main(), virtual=True)
 
 
-def test_closing_the_session_ends_the_task_within_a_second() -> None:
+def test_32_closing_the_session_ends_the_task_within_a_second() -> None:
     async def main() -> None:
         agent = Painter()
         async with on_stage(agent, SCRIPT) as stage:
@@ -410,7 +414,7 @@ def test_a_tool_of_a_task_may_hand_the_call_to_another_agent() -> None:
     clock.run(main(), virtual=True)
 
 
-def test_a_cancelled_task_says_so() -> None:
+def test_30_a_cancelled_task_says_so() -> None:
     async def main() -> None:
         made: list[GetColour] = []
 
@@ -432,7 +436,7 @@ def test_a_cancelled_task_says_so() -> None:
     clock.run(main(), virtual=True)
 
 
-def test_misuse_is_a_runtime_error() -> None:
+def test_30_misuse_is_a_runtime_error() -> None:
     async def main() -> None:
         task = GetColour()
         with pytest.raises(RuntimeError, match="should only be awaited inside tool_functions"):
