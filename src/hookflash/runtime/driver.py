@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from hookflash.events import Record
@@ -47,6 +48,8 @@ class Driver(Generic[EventT, CommandT]):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[EventT | None] = deque()
+        # What a command begins is begun by the machine, not by whoever happened to feed it.
+        self._context = copy_context()
         self._busy = False
         self._closed = False
         if tape is not None:
@@ -72,11 +75,14 @@ class Driver(Generic[EventT, CommandT]):
             return
         self._busy = True
         try:
-            while self._waiting:
-                self._step(self._waiting.popleft())
+            self._context.run(self._work_off)
         finally:
             self._busy = False
         self._arm()
+
+    def _work_off(self) -> None:
+        while self._waiting:
+            self._step(self._waiting.popleft())
 
     def _step(self, event: EventT | None) -> None:
         now = self._loop.time()
