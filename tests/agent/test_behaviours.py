@@ -35,7 +35,6 @@ from hookflash.events.session import (
     TurnCompleted,
     UserState,
     UserStateChanged,
-    UtteranceSpoken,
 )
 from hookflash.machines.time_limit import TimeLimitConfig
 from hookflash.machines.turn import TurnConfig
@@ -734,21 +733,5 @@ def test_p17_states_follow_a_table_and_every_event_is_numbered_and_timed() -> No
             assert sequence == sorted(set(sequence))
             times = [event.at for event in stage.events]  # type: ignore[attr-defined]
             assert times == sorted(times)
-
-    clock.run(main(), virtual=True)
-
-
-def test_p18_a_turn_that_ends_with_the_agents_apology_is_answered_for_itself() -> None:
-    async def main() -> None:
-        script: Script = [[Fails(ProviderError("refused"))], "Yes."]
-        options = SessionOptions(think_ahead=False, apology=APOLOGY)
-        async with on_stage(Agent(), script, options=options) as stage:
-            stage.stt.hearing.final("are you open")
-            await asyncio.sleep(0.45)
-            first = stage.session.reply("Greet the user")
-            await asyncio.sleep(3)
-            (spoken,) = [event for event in stage.of(UtteranceSpoken) if event.said == APOLOGY]
-            assert first.finished_at == pytest.approx(spoken.at, abs=0.01), "not with the answer"
-            assert "assistant: Yes." in stage.items
 
     clock.run(main(), virtual=True)
