@@ -21,10 +21,20 @@ from hookflash.agent import (
     UtteranceHandle,
     VoiceMailDetector,
     WakeUpStep,
+    WarmTransferAgent,
     function_tool,
     wake_up_ladder,
 )
 from hookflash.calls import Call, CallNotAnswered
+from hookflash.calls.transfer_types import (
+    PhoneDestination,
+    SIPDestination,
+    WarmTransferConfig,
+    WarmTransferError,
+    WarmTransferPhase,
+    WarmTransferReason,
+    WarmTransferResult,
+)
 from hookflash.errors import HookflashError
 from hookflash.pipeline import Pipeline, Sound
 from hookflash.server import App, Settings
@@ -43,8 +53,10 @@ __all__ = [
     "CallNotAnswered",
     "HoldMusic",
     "HookflashError",
+    "PhoneDestination",
     "Pipeline",
     "RunContext",
+    "SIPDestination",
     "SessionOptions",
     "Settings",
     "Sound",
@@ -55,6 +67,12 @@ __all__ = [
     "UtteranceHandle",
     "VoiceMailDetector",
     "WakeUpStep",
+    "WarmTransferAgent",
+    "WarmTransferConfig",
+    "WarmTransferError",
+    "WarmTransferPhase",
+    "WarmTransferReason",
+    "WarmTransferResult",
     "__version__",
     "function_tool",
     "wake_up_ladder",

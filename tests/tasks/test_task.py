@@ -1,7 +1,7 @@
 """An agent that has the line for a while, and gives it back on every path.
 
-Tests with a number are what users of awaitable tasks know by that number; the others of the list are
-beside the tasks they are about.
+Tests with a number are what users of awaitable tasks know by that number; the others of the list
+are beside the tasks they are about.
 """
 
 import asyncio

@@ -5,7 +5,7 @@ from hookflash.agent.measures import SessionMetrics
 from hookflash.agent.options import SessionOptions
 from hookflash.agent.record import RecordConfig
 from hookflash.agent.recording import RecordingConfig
-from hookflash.agent.session import Agent, AgentSession, RunContext
+from hookflash.agent.session import Agent, AgentSession, RunContext, WarmTransferAgent
 from hookflash.agent.sound import BackgroundAudioHandlerConfig, HoldMusic, ThinkingAudio
 from hookflash.agent.speech_queue import SpeechMode
 from hookflash.agent.telemetry import instrument
@@ -37,6 +37,7 @@ __all__ = [
     "UtteranceHandle",
     "VoiceMailDetector",
     "WakeUpStep",
+    "WarmTransferAgent",
     "function_tool",
     "instrument",
     "wake_up_ladder",

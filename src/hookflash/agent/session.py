@@ -17,10 +17,14 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
+import msgspec
+
 from hookflash.agent.answers import Answer, Answers
+from hookflash.agent.briefing import Briefing
 from hookflash.agent.conversation import KEYPAD, Conversation, Host
 from hookflash.agent.emitter import Emitter, Handler
 from hookflash.agent.guard import Guard
@@ -46,11 +50,25 @@ from hookflash.agent.switches import Switches
 from hookflash.agent.time_limit import TimeLimit
 from hookflash.agent.tool_servers import ServerTools
 from hookflash.agent.tools import ForSession, Tool, ToolContext, find_tools, tools_by_name
+from hookflash.agent.transfer import (
+    OnWarmTransfer,
+    OnWarmTransferT,
+    TransferHost,
+    WarmTransfer,
+    subscribe_to_phases,
+)
 from hookflash.agent.utterance import UtteranceHandle
 from hookflash.agent.voicemail import VoiceMailDetector
 from hookflash.agent.wake_up import WakeUps, WakeUpStep, idle_config
 from hookflash.calls.call import Call, current_call
 from hookflash.calls.recording import Recorder
+from hookflash.calls.transfer_types import (
+    WarmTransferConfig,
+    WarmTransferError,
+    WarmTransferPhase,
+    WarmTransferReason,
+    WarmTransferResult,
+)
 from hookflash.errors import (
     CallerHungUp,
     HookflashError,
@@ -68,7 +86,7 @@ from hookflash.events.session import (
     UserState,
 )
 from hookflash.events.turn import ExpectationSet
-from hookflash.events.voicemail import CarrierVerdict, VoicemailVerdict
+from hookflash.events.voicemail import CarrierVerdict, VoicemailDetected, VoicemailVerdict
 from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
 from hookflash.machines.status import StatusConfig
@@ -90,7 +108,7 @@ from hookflash.providers.tool_server import ToolServer
 from hookflash.runtime.chance import new_id
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["KEYPAD", "Agent", "AgentSession", "RunContext"]
+__all__ = ["KEYPAD", "Agent", "AgentSession", "RunContext", "WarmTransferAgent"]
 
 _log = logging.getLogger("hookflash.agent")
 
@@ -250,6 +268,25 @@ class Agent(ForSession):
         """
 
 
+class WarmTransferAgent(Agent):
+    """Speaks with a supervisor about a caller; made by `AgentSession.warm_transfer`."""
+
+    def __init__(self, briefing: Briefing) -> None:
+        """Take the briefing that this agent holds, and its tools."""
+        super().__init__(briefing.instructions, briefing.tools)
+        self._briefing = briefing
+
+    async def on_enter(self) -> None:
+        """Somebody or something has answered."""
+        mind = self.session.pipeline
+        self.session.on(VoicemailDetected, self._briefing.judged)
+        thinks = mind.llm is not None or mind.realtime is not None
+        self._briefing.begin(self.session, self._instruct, thinks=thinks)
+
+    def _instruct(self, instructions: str) -> None:
+        self.instructions = instructions
+
+
 class RunContext(ToolContext, Generic[UserDataT]):
     """What a running tool knows. A tool that names it as a parameter's type is given it.
 
@@ -365,6 +402,7 @@ class AgentSession(Generic[UserDataT]):
         self._conversation: Conversation | None = None
         self._sound: SessionSound | None = None
         self._limit: TimeLimit | None = None
+        self._transfer: WarmTransfer | None = None
         self._exited = False
         self._exiting = False
         self._hangup_reason: str | None = None
@@ -679,6 +717,8 @@ class AgentSession(Generic[UserDataT]):
         if speech is not None and not speech.ending and not self.closed:
             speech.ending = True
             self._hangup_reason = reason
+            if self._transfer is not None:
+                await self._transfer.aclose()
             await speech.wait_said(self.options.hangup_within)
             await self._exit()
         if self._call is not None and self._call.ended is None and not self.closed:
@@ -1001,6 +1041,103 @@ class AgentSession(Generic[UserDataT]):
     def _live_hold(self) -> Hold:
         return Hold(self._live(), self._live_sound(), self._status, self._emitter)
 
+    # Handing the caller to a person.
+
+    async def warm_transfer(self, config: WarmTransferConfig) -> WarmTransferResult:
+        """Hand the caller to a person, who is told before what it is about.
+
+        The caller hears music meanwhile. If nobody takes the call they are told so, and are back
+        with the agent when this returns. If somebody does, the session closes (`transferred`) and
+        the two calls go on until one of them hangs up; in a tool nothing is said after that.
+
+        Cancelled, or when the session closes, the transfer is given up; a tool that is cancelled
+        leaves it going on.
+
+        Args:
+            config: whom to hand the caller to, and how.
+
+        Raises:
+            WarmTransferError: one is in progress already, or it was given up before the caller
+                heard anything of it; `reason` says why.
+            TransferMisconfigured: the destination is the caller, or a way is asked for that is not
+                offered.
+            SessionClosed: the session is over, or was not started.
+        """
+        conversation, sound = self._live(), self._live_sound()
+        if self._transfer is not None and not self._transfer.over:
+            msg = "A warm transfer is already in progress for this session."
+            raise WarmTransferError(msg, WarmTransferReason.ALREADY_IN_PROGRESS)
+        assert self._call is not None
+        assert self._leg is not None
+        transfer = WarmTransfer(
+            config,
+            TransferHost(
+                call=self._call,
+                leg=self._leg,
+                pipeline=self.pipeline,
+                music=self.options.hold_music,
+                history=self._history.as_heard,
+                conversation=conversation,
+                sound=sound,
+                status=self._status,
+                emitter=self._emitter,
+                answers=self._answers,
+                brief=self._brief,
+                leave=self._begin_close,
+            ),
+        )
+        self._transfer = transfer
+        return await transfer.run()
+
+    @overload
+    def on_warm_transfer(
+        self, phase: WarmTransferPhase | str | None = None, *, callback: OnWarmTransferT
+    ) -> OnWarmTransferT: ...
+    @overload
+    def on_warm_transfer(
+        self, phase: WarmTransferPhase | str | None, callback: OnWarmTransferT
+    ) -> OnWarmTransferT: ...
+    @overload
+    def on_warm_transfer(
+        self, phase: WarmTransferPhase | str | None = None, callback: None = None
+    ) -> Callable[[OnWarmTransferT], OnWarmTransferT]: ...
+
+    def on_warm_transfer(
+        self,
+        phase: WarmTransferPhase | str | None = None,
+        callback: OnWarmTransfer | None = None,
+    ) -> Any:
+        """Have a function called when a transfer has come so far; a decorator without `callback`.
+
+        Args:
+            phase: such as `supervisor_joined`; None: every one.
+            callback: plain or `async`, given the `WarmTransferPhaseReached`. One that raises
+                causes an `error` event and nothing else.
+
+        Raises:
+            ValueError: there is no such phase.
+        """
+        wanted = None if phase is None else WarmTransferPhase(phase)
+        if callback is None:
+            return partial(subscribe_to_phases, self._emitter, wanted)
+        return subscribe_to_phases(self._emitter, wanted, callback)
+
+    async def _brief(self, call: Call, pipeline: Pipeline, briefing: Briefing) -> None:
+        """Let an agent speak with a supervisor, in a session of its own."""
+        session = AgentSession[None](
+            WarmTransferAgent(briefing),
+            pipeline,
+            # The callback hangs up for nobody: what to do with a machine, the transfer decides.
+            voice_mail_detector=VoiceMailDetector(callback=lambda: None),
+            options=msgspec.structs.replace(self.options, record=None),
+        )
+        session.id = briefing.session_id
+        try:
+            await session.start(call)
+        except BaseException:
+            await session.close("error")
+            raise
+
     # Changes in mid-call.
 
     async def update_agent(self, agent: Agent) -> None:
@@ -1179,6 +1316,8 @@ class AgentSession(Generic[UserDataT]):
 
     async def _close(self, reason: str) -> None:
         self._status.close()
+        if self._transfer is not None:
+            await self._transfer.aclose()
         left = reason == "caller_hung_up"
         self._line.close(
             CallerHungUp("The caller hung up.") if left else TaskCancelled("The session has ended.")

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -40,7 +40,7 @@ from hookflash.runtime.log import mask
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["Call", "CallNotAnswered", "current_call"]
+__all__ = ["Call", "CallNotAnswered", "Dialler", "current_call"]
 
 _log = logging.getLogger("hookflash.calls")
 
@@ -66,6 +66,14 @@ class CallNotAnswered(PeerError):
         self.cause = ended.cause
 
 
+class Dialler(Protocol):
+    """Phones somebody over the account that a call came by; `App.dial` is one."""
+
+    def __call__(self, to: str, from_: str, *, ring_timeout: float) -> "Awaitable[Call]":
+        """Return a call that dials, as soon as the carrier has taken the order."""
+        ...
+
+
 class Call:
     """One call, in or out. Made by an `App` (or by `Call.of_leg` for a leg without a carrier).
 
@@ -80,6 +88,9 @@ class Call:
         tape: where its machines write, if anywhere.
         record_dir: where the records of its sessions go; None keeps none.
         observers: told every event of every session on it; for who made the call.
+        dialler: phones others for it; None cannot.
+        handed_over: another party has it, in a bridge that ends it: it outlives the program's
+            function that took it.
     """
 
     def __init__(
@@ -106,6 +117,8 @@ class Call:
         self.tape = tape
         self.record_dir: Path | None = None
         self.observers: list[Callable[[SessionRecord], None]] = []
+        self.dialler: Dialler | None = None
+        self.handed_over = False
         self._carrier = carrier
         self._leg: Leg | None = None
         self._recording: Recorder | None = None
@@ -185,8 +198,12 @@ class Call:
 
     async def hangup(self, reason: str = "hangup") -> CallEnded:
         """End the call and wait until it has ended. What is queued to be said is dropped."""
-        self._driver.feed(HangupRequested(reason=reason))
+        self.end(reason)
         return await self.wait_ended()
+
+    def end(self, reason: str = "hangup") -> None:
+        """End the call without waiting for that; as `hangup`."""
+        self._driver.feed(HangupRequested(reason=reason))
 
     def record(self, path: Path) -> Recorder:
         """Record both sides from now until the call ends, or the recording is stopped.
@@ -215,6 +232,40 @@ class Call:
             UsageError: a character that no key has.
         """
         await self._open_leg("send digits on").send_dtmf(digits)
+
+    @property
+    def party(self) -> str:
+        """The number or address of whoever is on it."""
+        return self.from_ if self.direction == "inbound" else self.to
+
+    @property
+    def can_dial(self) -> bool:
+        """Whether `dial_another` has somebody to dial with."""
+        return self.dialler is not None
+
+    async def dial_another(
+        self, to: str, *, from_: str | None = None, ring_timeout: float = 60.0
+    ) -> "Call":
+        """Phone somebody else, over the account that this call came by; return at once.
+
+        Args:
+            to: E.164 number or `sip:` address.
+            from_: the number that they see; None: our line on this call.
+            ring_timeout: seconds to let it ring.
+
+        Returns:
+            A call that dials: `await call.answer()` next.
+
+        Raises:
+            UsageError: this call has no carrier account, or the app takes no calls any more.
+            CarrierError: the carrier refused.
+            LinkError: the carrier cannot be reached.
+        """
+        if self.dialler is None:
+            msg = "this call has no carrier to dial with; use a call of an App"
+            raise UsageError(msg)
+        line = self.to if self.direction == "inbound" else self.from_
+        return await self.dialler(to, from_ or line, ring_timeout=ring_timeout)
 
     async def wait_ended(self) -> CallEnded:
         """Wait until the call is over; return how it ended."""

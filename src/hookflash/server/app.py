@@ -37,6 +37,7 @@ from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.media import StreamStarted
 from hookflash.ids import CallId
 from hookflash.legs.media_stream import TWILIO, MediaDialect, MediaStreamDoor, MediaStreamLeg
+from hookflash.machines.call import CallConfig
 from hookflash.runtime.chance import new_id, new_token
 from hookflash.runtime.log import call_scope, mask
 from hookflash.runtime.tape import Tape
@@ -182,6 +183,8 @@ class App:
             to=to,
             carrier=self.carrier,
             tape=self._new_tape(call_id),
+            # Who lets it ring for longer than usual means it.
+            config=CallConfig(ring_timeout=max(CallConfig().ring_timeout, ring_timeout)),
         )
         self._keep(call)
         try:
@@ -279,6 +282,7 @@ class App:
     def _keep(self, call: Call) -> None:
         self._calls[call.id] = call
         call.record_dir = self.settings.record_dir
+        call.dialler = self.dial
         if self._figures is not None:
             call.observers.append(self._figures.happened)
         if call.carrier_call_id is not None:
@@ -365,7 +369,7 @@ class App:
             except Exception:  # noqa: BLE001  # the user's program: no caller is left in silence
                 _log.exception("on_call raised; the call is ended")
             finally:
-                if call.ended is None:
+                if call.ended is None and not call.handed_over:
                     if call.direction == "inbound" and not call.decided:
                         call.reject("busy")
                     else:
