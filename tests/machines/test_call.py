@@ -310,6 +310,20 @@ def test_a_hang_up_ends_the_carriers_call_once_and_waits_for_its_word() -> None:
     ]
 
 
+def test_a_hang_up_because_a_machine_has_answered_is_an_outcome_of_its_own() -> None:
+    said = drive(
+        CallMachine(OUTBOUND),
+        (0.0, LegUp()),
+        (30.0, HangupRequested(reason="voicemail")),
+        (31.0, COMPLETED),
+    )
+    assert said == [
+        (0.0, CallAnswered()),
+        (30.0, EndCarrierCall(cancel=False)),
+        (31.0, ended(Outcome.VOICEMAIL, "voicemail", 30.0)),
+    ]
+
+
 def test_a_hang_up_that_the_carrier_never_confirms_ends_the_call_all_the_same() -> None:
     said = drive(CallMachine(INBOUND), (0.0, LegUp()), (30.0, HangupRequested()))
     assert said == [

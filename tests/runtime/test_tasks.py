@@ -59,3 +59,30 @@ def test_an_owner_may_be_closed_from_its_own_task() -> None:
         return await owner.start(work(), name="work")
 
     assert clock.run(main(), virtual=True) == "survived"
+
+
+def test_a_task_that_will_not_be_cancelled_is_left_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        release = asyncio.Event()
+
+        async def stubborn() -> None:
+            while not release.is_set():
+                try:
+                    await release.wait()
+                except asyncio.CancelledError:
+                    continue
+
+        owner = TaskOwner("call")
+        task = owner.start(stubborn(), name="stubborn")
+        await asyncio.sleep(0)
+        began = clock.now()
+        await owner.aclose()
+        assert clock.now() - began == 10.0
+        assert not task.done()
+        assert "call/stubborn does not let itself be cancelled" in caplog.text
+        release.set()
+        await task
+
+    clock.run(main(), virtual=True)

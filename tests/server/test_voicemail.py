@@ -26,6 +26,7 @@ from hookflash.emulator import (
     voicemail,
 )
 from hookflash.events import Record
+from hookflash.events.call import Outcome
 from hookflash.events.voicemail import (
     MessageLeft,
     VoicemailBeep,
@@ -310,8 +311,10 @@ def test_the_snippet_with_a_callback_speaks_after_the_beep_and_hangs_up() -> Non
                 voice_mail_detector=with_a_callback(sessions),
             )
             sessions.append(session)
-            await session.start(await place.app.dial(THEIRS, from_=OURS))
+            ours = await place.app.dial(THEIRS, from_=OURS)
+            await session.start(ours)
             assert await session.wait_closed() == "voicemail"
+            assert (await ours.wait_ended()).outcome is Outcome.VOICEMAIL
             (call,) = place.carrier.calls.values()
             await call.ended()
             ((began, ended),) = call.line.heard.speech()

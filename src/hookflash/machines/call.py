@@ -200,8 +200,11 @@ class CallMachine:
                 return self._end(_LINK_LOST, now)
 
     def _hang_up(self, reason: str, now: float) -> list[CallCommand]:
-        answered = self._state is CallState.ANSWERED
-        outcome = Outcome.COMPLETED if answered else Outcome.CANCELED
+        outcome = Outcome.CANCELED
+        if self._state is CallState.ANSWERED:
+            # Whoever finds out that a machine has answered hangs up with that reason.
+            machine = reason == Outcome.VOICEMAIL
+            outcome = Outcome.VOICEMAIL if machine else Outcome.COMPLETED
         return self._end(_Verdict(outcome=outcome, reason=reason), now)
 
     def _time_out(self, now: float) -> list[CallCommand]:

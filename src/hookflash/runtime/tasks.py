@@ -1,12 +1,19 @@
 """Owned tasks. Whoever starts a task ends it; no task outlives its owner."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from hookflash.errors import UsageError
 
 __all__ = ["TaskOwner"]
+
+_log = logging.getLogger("hookflash.runtime")
+
+# Seconds that cancelled tasks have to clean up. More than any of ours needs; less than whoever
+# closes a session would wait.
+_PATIENCE = 10.0
 
 T = TypeVar("T")
 
@@ -65,11 +72,18 @@ class TaskOwner:
             )
 
     async def aclose(self) -> None:
-        """Cancel what still runs and wait for it. Idempotent. Not awaited by its own tasks."""
+        """Cancel what still runs and wait for it, but not for ever. Idempotent.
+
+        A task that does not let itself be cancelled is logged and left behind. The owner's own
+        tasks, if one of them calls this, are not waited for.
+        """
         self._closed = True
         current = asyncio.current_task()
         rest = {task for task in self._tasks if task is not current}
         for task in rest:
             task.cancel()
-        if rest:
-            await asyncio.wait(rest)
+        if not rest:
+            return
+        _, stubborn = await asyncio.wait(rest, timeout=_PATIENCE)
+        for task in stubborn:
+            _log.error("%s does not let itself be cancelled; it is left behind", task.get_name())
