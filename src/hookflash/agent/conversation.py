@@ -11,11 +11,12 @@ from hookflash.agent.history import History
 from hookflash.agent.keys import DTMFHandler, KeyCalls
 from hookflash.agent.line import OnLine
 from hookflash.agent.measures import TurnMeter
+from hookflash.agent.mind import HandOff, Mind, MindParts
 from hookflash.agent.options import SessionOptions
 from hookflash.agent.quiet import Quiet
 from hookflash.agent.realtime import AudioTurn, RealtimeReplies
 from hookflash.agent.realtime_link import RealtimeEars
-from hookflash.agent.replies import HandOff, Replies
+from hookflash.agent.replies import Replies
 from hookflash.agent.speech import AnsweredTurn, Speech, running_item
 from hookflash.agent.speech_queue import SpeechItem, SpeechMode
 from hookflash.agent.status import Status
@@ -178,26 +179,29 @@ class Conversation:
             options=options,
             hooks=hooks,
         )
-        self.replies: Replies | RealtimeReplies | None = None
+        self._mind_parts = MindParts(
+            speech=self.speech,
+            runs=self._runs,
+            tools=self.tool_schemas,
+            tools_ready=host.tools_ready,
+            hand_off=host.hand_off,
+            history=history,
+            emitter=emitter,
+            owner=owner,
+            options=options,
+            hooks=hooks,
+        )
+        self.replies: Mind | None = None
         if pipeline.realtime is None:
             self.replace_llm(pipeline.llm)
         else:
             self.replies = self._realtime = RealtimeReplies(
                 pipeline.realtime,
-                self.speech,
-                self._runs,
                 self,
+                self._mind_parts,
                 sample_rate=leg.sample_rate,
                 hears=hears,
                 local_turns=pipeline.vad is not None,
-                tools=self.tool_schemas,
-                tools_ready=host.tools_ready,
-                hand_off=host.hand_off,
-                history=history,
-                emitter=emitter,
-                owner=owner,
-                options=options,
-                hooks=hooks,
             )
         self.ears.expect(guess_expectation(""), self.tool_schemas())
         leg.listen(self)
@@ -310,19 +314,7 @@ class Conversation:
             self.replies.forget_ahead()
             self.replies.llm = llm
         else:
-            self.replies = Replies(
-                llm,
-                self.speech,
-                self._runs,
-                tools=self.tool_schemas,
-                tools_ready=self._host.tools_ready,
-                hand_off=self._host.hand_off,
-                history=self._history,
-                emitter=self._emitter,
-                owner=self._owner,
-                options=self._options,
-                hooks=self._hooks,
-            )
+            self.replies = Replies(llm, self._mind_parts)
 
     def replace_ears(self, *, stt: STT | None, vad: VAD | None) -> None:
         """Let another recogniser and detector, prepared, hear what comes from now on.
@@ -473,7 +465,7 @@ class Conversation:
     def _next_turn(self, speech_ended: float | None) -> AnsweredTurn:
         self._finals.clear()
         self._meter.next_turn()
-        turn = self._turn = AnsweredTurn(new_id("turn"), clock.now(), speech_ended)
+        turn = self._turn = AnsweredTurn(new_id("turn"), speech_ended)
         self._emitter.turn = turn.id
         return turn
 

@@ -6,28 +6,23 @@ the connection, `agent.realtime_memory` tells the model what it does not know ye
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
-from hookflash.agent.emitter import Emitter
-from hookflash.agent.history import History, Place
-from hookflash.agent.options import SessionOptions
+from hookflash.agent.history import Place
+from hookflash.agent.mind import Mind, MindParts, Round
 from hookflash.agent.realtime_link import RealtimeLink
 from hookflash.agent.realtime_memory import RealtimeMemory
-from hookflash.agent.replies import HandOff
-from hookflash.agent.speech import AnsweredTurn, Speech
+from hookflash.agent.speech import AnsweredTurn
 from hookflash.agent.speech_queue import SpeechItem
-from hookflash.agent.tool_runs import ToolRuns
 from hookflash.audio.frames import duration_ms
 from hookflash.errors import HookflashError, LegClosed, LinkError, LinkTimeout, ProviderError
-from hookflash.events.measures import ModelFinished
-from hookflash.pipeline.hooks import LLM_WORDS, RunningHooks
+from hookflash.pipeline.hooks import LLM_WORDS
 from hookflash.pipeline.voice import Speaking
-from hookflash.providers.base import Usage
-from hookflash.providers.chat import ChatRole, ToolCall, ToolSchema
+from hookflash.providers.chat import ChatRole
 from hookflash.providers.realtime import (
     AudioDelta,
     CallerCommitted,
@@ -45,7 +40,6 @@ from hookflash.providers.realtime import (
 )
 from hookflash.runtime import clock
 from hookflash.runtime.chance import new_id
-from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["AudioTurn", "RealtimeListener", "RealtimeReplies"]
 
@@ -115,22 +109,6 @@ class RealtimeListener(Protocol):
         ...
 
 
-class _Round(msgspec.Struct):
-    """What one request to the model gave, and when."""
-
-    began: float
-    first: float | None = None
-    calls: list[ToolCall] = msgspec.field(default_factory=list[ToolCall])
-    usage: Usage | None = None
-    failed: HookflashError | None = None
-    stopped: bool = True
-
-    @property
-    def spoke(self) -> bool:
-        """Whether anything of it can have been heard."""
-        return self.first is not None
-
-
 class _Response:
     """An answer that is being made: what comes of it waits here."""
 
@@ -169,7 +147,7 @@ class _Feed:
             yield pcm
 
 
-class RealtimeReplies:
+class RealtimeReplies(Mind):
     """Makes the replies of one live session with a realtime model.
 
     Attributes:
@@ -180,62 +158,36 @@ class RealtimeReplies:
     def __init__(
         self,
         model: RealtimeModel,
-        speech: Speech,
-        runs: ToolRuns,
         listener: RealtimeListener,
+        parts: MindParts,
         *,
         sample_rate: int,
         hears: bool,
         local_turns: bool,
-        tools: Callable[[], Sequence[ToolSchema]],
-        tools_ready: Callable[[], Coroutine[Any, Any, None]],
-        hand_off: HandOff,
-        history: History,
-        emitter: Emitter,
-        owner: TaskOwner,
-        options: SessionOptions,
-        hooks: RunningHooks,
     ) -> None:
         """Know everybody, and begin to connect.
 
         Args:
             model: prepared.
-            speech: says what the model says.
-            runs: runs the tools.
             listener: who runs the conversation.
+            parts: what it has of the conversation.
             sample_rate: Hz of the leg.
             hears: whether the model is given the caller's audio; else a recogniser of ours gives
                 it words.
             local_turns: whether a voice detector of ours says when the caller speaks.
-            tools: gives what the model is told about the agent's tools as of now.
-            tools_ready: waits a little for tools that are still on their way.
-            hand_off: does what a tool's value for the session asks for.
-            history: is what the model shall know.
-            emitter: tells listeners.
-            owner: whose tasks keep the connection and end what was not heard.
-            options: deadlines and limits.
-            hooks: see the words of a model that answers in text.
         """
-        self.speaks = speech.mute if model.speaks is None else model.speaks
+        super().__init__(parts)
+        self.speaks = parts.speech.mute if model.speaks is None else model.speaks
         self.local_turns = local_turns
         self._model = model
-        self._speech = speech
-        self._runs = runs
         self._listener = listener
         self._rate = sample_rate
-        self._tools_ready = tools_ready
-        self._hand_off = hand_off
-        self._history = history
-        self._emitter = emitter
-        self._owner = owner
-        self._options = options
-        self._hooks = hooks
         self._response: _Response | None = None
         self._turns: dict[str, AudioTurn] = {}
         self._partials: dict[str, str] = {}
         self._newest_turn: AudioTurn | None = None
         self._speech_ended: float | None = None
-        self._memory = RealtimeMemory(history, tools)
+        self._memory = RealtimeMemory(parts.history, parts.tools)
         self._link = RealtimeLink(
             model,
             self._memory,
@@ -243,41 +195,16 @@ class RealtimeReplies:
             sample_rate=sample_rate,
             hears=hears,
             speaks=self.speaks,
-            turn=options.turn,
-            emitter=emitter,
-            owner=owner,
+            turn=parts.options.turn,
+            emitter=parts.emitter,
+            owner=parts.owner,
         )
 
-    # What the conversation asks.
+    @property
+    def _name(self) -> str:
+        return self._model.name
 
-    async def answer(
-        self,
-        item: SpeechItem,
-        turn: AnsweredTurn | None = None,
-        *,
-        instructions: str | None = None,
-        tool_choice: str | None = None,
-    ) -> None:
-        """Reply as the running `item`; as `Replies.answer`."""
-        self._speech.think(item, active=True)
-        try:
-            await item.unless_stopped(self._tools_ready())
-            for step in range(self._options.max_tool_steps + 1):
-                last = step == self._options.max_tool_steps
-                choice = "none" if last else tool_choice if step == 0 else None
-                done = await item.unless_stopped(self._ask(item, turn, instructions, choice))
-                if done is None:
-                    break
-                if done.failed is not None:
-                    item.handle.fail(done.failed)
-                    await item.unless_stopped(self._apologise(item))
-                    break
-                if not done.calls or not await self._run_tools(item, done.calls):
-                    break
-        finally:
-            self._speech.think(item, active=False)
-        item.handle.thought()
-        await self._speech.settled(item)
+    # What the conversation asks.
 
     def think_ahead(self, text: str) -> None:
         """A realtime model thinks while it hears."""
@@ -395,21 +322,13 @@ class RealtimeReplies:
 
     # Answers.
 
-    async def _run_tools(self, item: SpeechItem, calls: Sequence[ToolCall]) -> bool:
-        """Run tools, and what they ask of the session; return whether the model goes on."""
-        outcome = await self._runs.run(item, calls)
-        if outcome.hand_off is None:
-            return outcome.again
-        spoken = await item.unless_stopped(self._hand_off(item, outcome.hand_off))
-        return outcome.again and not spoken and item.stopped is None
-
     async def _ask(
         self,
         item: SpeechItem,
         turn: AnsweredTurn | None,
         instructions: str | None,
         tool_choice: str | None,
-    ) -> _Round:
+    ) -> Round:
         """One answer: it is said as it comes, its tool calls are returned.
 
         If the model fails it is asked again, unless that is of no use, or the caller has waited
@@ -432,7 +351,7 @@ class RealtimeReplies:
             if not error.retryable or self._link.lost is not None or attempt == _ATTEMPTS:
                 return done
             attempt += 1
-            if done.spoke:
+            if done.first is not None:  # some of it can have been heard
                 extra = _joined(instructions, _GO_ON)
             elif self._missed():
                 extra = _joined(instructions, _MISSED)
@@ -443,8 +362,8 @@ class RealtimeReplies:
         turn: AnsweredTurn | None,
         instructions: str | None,
         tool_choice: str | None,
-    ) -> _Round:
-        done = _Round(began=clock.now())
+    ) -> Round:
+        done = Round(began=clock.now())
         try:
             await self._generate(item, turn, instructions, tool_choice, done)
             done.stopped = False
@@ -456,30 +375,13 @@ class RealtimeReplies:
             self._tell_request(item, turn, done)
         return done
 
-    def _tell_request(self, item: SpeechItem, turn: AnsweredTurn | None, done: _Round) -> None:
-        since, usage = self._emitter.since_began, done.usage or Usage()
-        stopped = "stopped" if done.stopped else ""
-        self._emitter.tell(
-            ModelFinished,
-            turn="" if turn is None else turn.id,
-            utterance=item.handle.id,
-            provider=self._model.name,
-            began=since(done.began),
-            first_text=None if done.first is None else since(done.first),
-            ended=self._emitter.now(),
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            tool_calls=len(done.calls),
-            failed=stopped if done.failed is None else done.failed.reason,
-        )
-
     async def _generate(
         self,
         item: SpeechItem,
         turn: AnsweredTurn | None,
         instructions: str | None,
         tool_choice: str | None,
-        done: _Round,
+        done: Round,
     ) -> None:
         link = await self._free_link()
         self._memory.tell(link)
@@ -495,7 +397,7 @@ class RealtimeReplies:
         finally:
             if not response.over.done():
                 link.cancel(response.request)
-        if not done.calls and not done.spoke:
+        if not done.calls and done.first is None:
             msg = f"{self._model.name} gave neither words nor a tool call"
             raise ProviderError(msg, retryable=True)
 
@@ -517,7 +419,7 @@ class RealtimeReplies:
                 self._response = None
 
     async def _events(
-        self, response: _Response, done: _Round
+        self, response: _Response, done: Round
     ) -> AsyncGenerator[AudioDelta | WordsDelta, None]:
         """Sound and words of an answer; what else comes of it is put into `done`.
 
@@ -575,7 +477,7 @@ class RealtimeReplies:
         response: _Response,
         item: SpeechItem,
         turn: AnsweredTurn | None,
-        done: _Round,
+        done: Round,
     ) -> None:
         """Let the caller hear the model's own voice."""
         item_id = ""
@@ -628,7 +530,7 @@ class RealtimeReplies:
         response: _Response,
         item: SpeechItem,
         turn: AnsweredTurn | None,
-        done: _Round,
+        done: Round,
     ) -> None:
         """Let a synthesiser of ours speak what the model writes."""
         item_ids: list[str] = []
@@ -656,7 +558,7 @@ class RealtimeReplies:
                 self._memory.forget(link, place, item_ids)
 
     async def _written(
-        self, response: _Response, done: _Round, item_ids: list[str]
+        self, response: _Response, done: Round, item_ids: list[str]
     ) -> AsyncGenerator[str, None]:
         async with aclosing(self._events(response, done)) as events:
             async for event in events:
@@ -666,6 +568,9 @@ class RealtimeReplies:
                     yield event.text
 
     async def _apologise(self, item: SpeechItem) -> None:
+        await item.unless_stopped(self._say_sorry(item))
+
+    async def _say_sorry(self, item: SpeechItem) -> None:
         """Say that something went wrong, in whatever voice there is."""
         if not self._speech.mute:
             self._speech.apologise(item)

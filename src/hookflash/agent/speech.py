@@ -44,12 +44,10 @@ class AnsweredTurn:
 
     Attributes:
         id: of the turn.
-        ended: when it was taken to be over.
         speech_ended: when the caller stopped speaking; None if they did not speak.
     """
 
     id: str
-    ended: float
     speech_ended: float | None
 
 
