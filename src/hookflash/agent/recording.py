@@ -11,7 +11,7 @@ from hookflash.agent.answers import Answers
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.utterance import UtteranceHandle
 from hookflash.calls.call import Call
-from hookflash.calls.recording import Recorder, RecordingState
+from hookflash.calls.recording import Recorder, RecordingState, why_unwritable
 from hookflash.errors import ConfigError, MissingExtra, SessionClosed, UsageError
 from hookflash.events.recording import (
     RecordingDeclined,
@@ -246,7 +246,7 @@ class SessionRecording:
             self._failed(path, exc)
 
     def _failed(self, path: Path, error: OSError | UsageError) -> None:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        why = why_unwritable(error)
         self._emitter.tell_error("recording", "recording_failed", f"{path.name}: {why}")
 
 

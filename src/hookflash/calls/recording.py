@@ -16,7 +16,7 @@ from hookflash.calls.opus import OpusWriter
 from hookflash.errors import UsageError
 from hookflash.legs.base import Leg
 
-__all__ = ["Pause", "Recorder", "RecordingState", "Side"]
+__all__ = ["Pause", "Recorder", "RecordingState", "Side", "why_unwritable"]
 
 _log = logging.getLogger("hookflash.calls")
 
@@ -227,7 +227,7 @@ class Recorder:
             error = error or exc
         self.error = error
         if error is not None:
-            _log.error("a recording ended: it cannot be written (%s)", _why(error))
+            _log.error("a recording ended: it cannot be written (%s)", why_unwritable(error))
         self._tell()
 
     def _tell(self) -> None:
@@ -307,5 +307,6 @@ def _open(path: Path, rate: int) -> tuple[_SoundFile, float]:
             raise UsageError(msg)
 
 
-def _why(error: OSError | UsageError) -> str:
+def why_unwritable(error: OSError | UsageError) -> str:
+    """Return why a recording cannot be written, without the file's name."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -10,6 +10,7 @@ from hookflash.audio.frames import Pcm, duration_ms, frame_bytes, samples
 from hookflash.audio.resample import Resampler
 from hookflash.audio.timeline import Timeline
 from hookflash.audio.wav import WavWriter
+from hookflash.calls.recording import why_unwritable
 from hookflash.errors import LegClosed, UsageError
 from hookflash.legs.base import Leg
 
@@ -204,8 +205,7 @@ class TrackRecorder:
             error = error or exc
         self.error = error
         if error is not None:
-            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            _log.error("a recording ended: it cannot be written (%s)", why)
+            _log.error("a recording ended: it cannot be written (%s)", why_unwritable(error))
 
     def _now_ms(self) -> float:
         return (self._loop.time() - self._began) * 1000

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from hookflash.errors import (
-    ConfigError,
     LinkError,
     LinkTimeout,
     MissingExtra,
@@ -35,6 +34,7 @@ from hookflash.providers.chat import (
     ToolOutput,
     ToolSchema,
 )
+from hookflash.providers.openai_account import openai_account
 from hookflash.runtime.chance import new_id
 from hookflash.runtime.clock import now
 
@@ -46,8 +46,6 @@ __all__ = ["OpenAILLM"]
 _Json: TypeAlias = dict[str, object]
 
 _PATH = "/chat/completions"
-# Servers that want no key still get one, because the SDK insists on sending one.
-_NO_KEY = "none"
 # A caller speaks every few seconds; a new TLS connection for each turn would cost it 100 ms or
 # more. The SDK's own limit is five seconds.
 _KEEP_ALIVE = 120.0
@@ -251,16 +249,7 @@ class OpenAILLM(LLM):
         except ImportError as exc:
             raise MissingExtra("openai", "openai") from exc
 
-        url = self._base_url or os.environ.get("OPENAI_BASE_URL")
-        key = self._api_key
-        if key is None and self._base_url is None:
-            key = os.environ.get("OPENAI_API_KEY")
-        if not key and not url:
-            msg = (
-                "OpenAI needs a key: set OPENAI_API_KEY or pass api_key=. "
-                "A server that needs none is given by base_url="
-            )
-            raise ConfigError(msg)
+        key, url = openai_account(self._api_key, self._base_url)
         host = urlsplit(url or "").hostname or ""
         limits = type(openai.DEFAULT_CONNECTION_LIMITS)(
             max_connections=_CONNECTIONS,
@@ -268,7 +257,7 @@ class OpenAILLM(LLM):
             keepalive_expiry=_KEEP_ALIVE,
         )
         return openai.AsyncOpenAI(
-            api_key=key or _NO_KEY,
+            api_key=key,
             base_url=url,
             max_retries=0,
             timeout=openai.Timeout(None),

@@ -13,7 +13,6 @@ import base64
 import binascii
 import json
 import logging
-import os
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,6 +41,7 @@ from hookflash.providers.chat import (
     ToolOutput,
     ToolSchema,
 )
+from hookflash.providers.openai_account import openai_account
 from hookflash.providers.realtime import (
     AudioBridge,
     AudioDelta,
@@ -100,7 +100,6 @@ _MAX_UNSENT = 1000
 # Words of the server that are safe to repeat: codes and names of fields.
 _WORD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 _MODES = frozenset({"auto", "none", "required"})
-_NO_KEY = "none"
 _CANCEL_TOO_LATE = "response_cancel_not_active"
 
 
@@ -357,18 +356,9 @@ class OpenAIRealtime(RealtimeModel):
         except ImportError as exc:
             raise MissingExtra("openai", "openai") from exc
 
-        url = self._base_url or os.environ.get("OPENAI_BASE_URL")
-        key = self._api_key
-        if key is None and self._base_url is None:
-            key = os.environ.get("OPENAI_API_KEY")
-        if not key and not url:
-            msg = (
-                "OpenAI needs a key: set OPENAI_API_KEY or pass api_key=. "
-                "A server that needs none is given by base_url="
-            )
-            raise ConfigError(msg)
+        key, url = openai_account(self._api_key, self._base_url)
         self._append = InputAudioBufferAppendEvent
-        return openai.AsyncOpenAI(api_key=key or _NO_KEY, base_url=url, max_retries=0)
+        return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0)
 
     async def _accepted(self, connection: "AsyncRealtimeConnection") -> None:
         """Wait until the server has taken the setup."""
