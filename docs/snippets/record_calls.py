@@ -13,6 +13,7 @@ recording = RecordingConfig(
     consent="This call is recorded to train our staff. Is that all right?",
     require_consent=True,
 )
+by_party = RecordingConfig(folder=Path("recordings"), tracks="parties")
 
 
 class FrontDesk(Agent):
@@ -29,3 +30,10 @@ async def answer(call: Call) -> None:
         print(f"{stopped.path}: {stopped.seconds:.0f} s, silent in {stopped.pauses}")
 
     await session.start(call, run_until_shutdown=True)
+
+
+async def follow_to_the_end(session: AgentSession[None], call: Call) -> None:
+    await session.start(call, run_until_shutdown=True)
+    await call.wait_ended()  # after a transfer the caller and Ann talk on
+    if call.recording is not None:
+        print(f"{call.recording.path}: {call.recording.seconds:.0f} s")

@@ -9,6 +9,7 @@ from tests.agent.stage import Script, Stage, on_stage
 
 from hookflash.agent import SessionOptions
 from hookflash.audio.dtmf import DtmfDetector
+from hookflash.audio.wav import read_wav
 from hookflash.calls import Call
 from hookflash.machines.digits import DigitsConfig
 from hookflash.pipeline import Pipeline
@@ -111,3 +112,27 @@ def test_a_call_is_recorded_once_the_caller_has_agreed(
     clock.run(main(), virtual=True)
     (file,) = (tmp_path / "recordings").iterdir()
     assert capsys.readouterr().out.startswith(f"recordings/{file.name}: ")
+
+
+def test_a_call_is_recorded_by_party_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def main() -> None:
+        stage = Stage(record_calls.FrontDesk(), recording=record_calls.by_party)
+        call = Call.of_leg(stage.leg)
+        following = asyncio.create_task(record_calls.follow_to_the_end(stage.session, call))
+        await asyncio.sleep(3.0)
+        call.handed_over = True  # as a transfer does
+        await stage.session.close("transferred")
+        await asyncio.sleep(4.0)
+        assert capsys.readouterr().out == ""
+        stage.leg.hang_up()
+        await following
+        await call.aclose()
+
+    clock.run(main(), virtual=True)
+    (file,) = (tmp_path / "recordings").iterdir()
+    assert capsys.readouterr().out == f"recordings/{file.name}: 7 s\n"
+    assert read_wav(file).channels == 3

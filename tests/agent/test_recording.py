@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 from tests.agent.stage import Stage, on_stage
+from tests.agent.transfer_stage import at_desks
+from tests.calls.test_recording import small_disk
 
-from hookflash.agent import Agent, RecordingConfig
+from hookflash.agent import Agent, BackgroundAudioHandlerConfig, RecordingConfig
 from hookflash.audio.tones import tone
 from hookflash.audio.wav import read_wav, split
 from hookflash.calls import Call
@@ -276,6 +278,10 @@ def test_no_folder_at_all_is_found_before_the_agent_begins() -> None:
 def test_the_configuration_says_what_is_wrong_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="wav or opus"):
         RecordingConfig(format="mp3")  # type: ignore[arg-type]  # that is what is tested
+    with pytest.raises(ConfigError, match="sides or parties"):
+        RecordingConfig(tracks="both")  # type: ignore[arg-type]  # that is what is tested
+    with pytest.raises(ConfigError, match="give wav"):
+        RecordingConfig(format="opus", tracks="parties")
     with pytest.raises(ConfigError, match="question in consent"):
         RecordingConfig(require_consent=True)
     with pytest.raises(ConfigError, match="at most 60"):
@@ -283,3 +289,203 @@ def test_the_configuration_says_what_is_wrong_with_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr("hookflash.agent.recording.find_spec", lambda _: None)
     with pytest.raises(MissingExtra):
         RecordingConfig(format="opus")
+
+
+# A track for each party, and what is after a transfer.
+
+
+def loud_from(track: bytes, since: float = 0.0) -> float | None:
+    """The first second of a track that is not silent, from `since` on."""
+    for at in range(round(since * 100), len(track) // 160):
+        if any(track[160 * at : 160 * (at + 1)]):
+            return at / 100
+    return None
+
+
+def part(track: bytes, since: float, until: float) -> bytes:
+    return track[2 * round(since * 8000) : 2 * round(until * 8000)]
+
+
+def test_a_recording_goes_on_over_a_transfer_with_a_track_for_each_party(tmp_path: Path) -> None:
+    async def main() -> None:
+        config = RecordingConfig(folder=tmp_path, tracks="parties")
+        background = BackgroundAudioHandlerConfig("office", looping=True)
+        async with at_desks(recording=config) as place:
+            stage, recorder = place.stage, place.call.recording
+            assert recorder is not None
+            await stage.session.play_background_audio(background)
+            began = stage.now()
+            transfer = place.begin()
+            supervisor = await place.briefed()
+            briefed = stage.now() - began
+            supervisor.press("1")
+            assert (await transfer).success
+            assert await stage.session.wait_closed() == "transferred"
+            assert told(stage) == ["recording.started"]
+            assert recorder.state == "recording"
+            merged = stage.now() - began
+            await stage.leg.say(tone((600.0,), 2000))
+            await supervisor.say(tone((600.0,), 2000))
+            stage.leg.hang_up()
+            assert recorder.state == "stopped"
+            over = stage.now() - began
+            assert recorder.seconds == pytest.approx(over, abs=0.02)
+            await place.desk.calls[0].wait_ended()
+            assert told(stage) == ["recording.started"], "the session was over"
+
+            wav = read_wav(recorder.path)
+            assert wav.channels == 3
+            caller, agent, person = split(wav.pcm, 3)
+            assert loud_from(caller) == pytest.approx(merged, abs=0.03)
+            assert loud_from(caller, merged + 2.0) is None
+            assert loud_from(person) == pytest.approx(merged + 2.0, abs=0.03)
+            # To the caller the hold line, to the supervisor the rest, and nothing of the sounds.
+            assert loud_from(agent) == pytest.approx(0.0, abs=0.1)
+            assert loud_from(agent, 5.0) is not None
+            assert loud_from(agent, briefed) is None
+
+    clock.run(main(), virtual=True)
+
+
+def test_two_sides_go_on_over_a_transfer_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with at_desks(recording=RecordingConfig(folder=tmp_path)) as place:
+            recorder = place.call.recording
+            assert recorder is not None
+            began = place.stage.now()
+            transfer = place.begin()
+            supervisor = await place.briefed()
+            supervisor.press("1")
+            assert (await transfer).success
+            await place.stage.session.wait_closed()
+            merged = place.stage.now() - began
+            await supervisor.say(tone((600.0,), 2000))
+            place.call.end()
+            await place.call.wait_ended()
+            assert recorder.seconds == pytest.approx(merged + 2.0, abs=0.05)
+            party, heard = split(read_wav(recorder.path).pcm, 2)
+            assert not any(party)
+            assert any(part(heard, merged + 1.0, merged + 1.5))
+
+    clock.run(main(), virtual=True)
+
+
+def test_who_does_not_take_the_call_leaves_the_recording_to_the_session(tmp_path: Path) -> None:
+    async def main() -> None:
+        config = RecordingConfig(folder=tmp_path, tracks="parties")
+        async with at_desks(recording=config) as place:
+            stage, recorder = place.stage, place.call.recording
+            assert recorder is not None
+            transfer = place.begin()
+            supervisor = await place.briefed()
+            await supervisor.say(tone((600.0,), 1000))
+            supervisor.press("2")
+            assert (await transfer).error == "declined"
+            await stage.session.close()
+            assert told(stage) == ["recording.started", "recording.stopped"]
+            _, _, person = split(read_wav(recorder.path).pcm, 3)
+            assert any(person)
+
+    clock.run(main(), virtual=True)
+
+
+def test_sensitive_mode_silences_all_parties_and_ends_with_the_session(tmp_path: Path) -> None:
+    async def main() -> None:
+        config = RecordingConfig(folder=tmp_path, tracks="parties")
+        async with at_desks(recording=config) as place:
+            stage, recorder = place.stage, place.call.recording
+            assert recorder is not None
+            transfer = place.begin()
+            supervisor = await place.briefed()
+            with stage.session.sensitive():
+                hidden = recorder.seconds
+                await asyncio.gather(
+                    supervisor.say(tone((600.0,), 1000)), stage.leg.say(tone((600.0,), 1000))
+                )
+                supervisor.press("1")
+                assert (await transfer).success
+                await stage.session.wait_closed()
+                assert recorder.state == "recording"
+                shown = recorder.seconds
+                await supervisor.say(tone((600.0,), 1000))
+            stage.leg.hang_up()
+            assert told(stage) == ["recording.started", "recording.paused"]
+            tracks = split(read_wav(recorder.path).pcm, 3)
+            assert not any(any(part(track, hidden, shown)) for track in tracks)
+            assert any(part(tracks[2], shown, shown + 1.0))
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_full_disk_after_the_transfer_ends_the_recording_and_not_the_call(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        config = RecordingConfig(folder=tmp_path, tracks="parties")
+        async with at_desks(recording=config) as place:
+            stage, recorder = place.stage, place.call.recording
+            assert recorder is not None
+            transfer = place.begin()
+            supervisor = await place.briefed()
+            supervisor.press("1")
+            assert (await transfer).success
+            await stage.session.wait_closed()
+            with small_disk(recorder.path.stat().st_size + 50_000):
+                await supervisor.say(tone((600.0,), 5000))
+            assert isinstance(recorder.error, OSError)
+            assert place.call.ended is None
+            assert stage.of(ErrorOccurred) == []
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_stereo_recording_of_the_app_gives_way_to_tracks(tmp_path: Path) -> None:
+    async def main() -> None:
+        stage = Stage(Agent(), recording=RecordingConfig(tracks="parties"))
+        call = Call.of_leg(stage.leg)
+        early = call.record(tmp_path / "call.wav")
+        await asyncio.sleep(1.0)
+        await stage.session.start(call)
+        late = call.recording
+        assert early.stopped
+        assert late is not None
+        assert (late.path, late.layout, late.tracks) == (tmp_path / "call.wav", "parties", 3)
+        stage.leg.hang_up()
+        await stage.session.wait_closed()
+        await call.aclose()
+        assert files(tmp_path) == ["call.wav"]
+
+    clock.run(main(), virtual=True)
+
+
+def test_an_opus_recording_of_the_app_gives_way_to_tracks_in_wav(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+
+    async def main() -> None:
+        stage = Stage(Agent(), recording=RecordingConfig(tracks="parties"))
+        call = Call.of_leg(stage.leg)
+        call.record(tmp_path / "call.opus")
+        await stage.session.start(call)
+        assert files(tmp_path) == ["call.wav"]
+        assert stage.of(ErrorOccurred) == []
+        stage.leg.hang_up()
+        await stage.session.wait_closed()
+        await call.aclose()
+
+    clock.run(main(), virtual=True)
+
+
+def test_what_an_app_records_tells_nobody_of_a_session_that_is_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        stage = Stage(Agent())
+        call = Call.of_leg(stage.leg)
+        recorder = call.record(tmp_path / "call.wav")
+        await stage.session.start(call)
+        await stage.session.close()
+        recorder.pause()
+        stage.leg.hang_up()
+        assert recorder.stopped
+        assert told(stage) == ["recording.started"]
+        await call.aclose()
+
+    clock.run(main(), virtual=True)

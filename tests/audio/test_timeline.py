@@ -211,3 +211,14 @@ def test_nonsense_is_refused_and_changes_nothing() -> None:
         Timeline(0)
     with pytest.raises(UsageError, match="milliseconds"):
         Timeline(RATE, tolerance_ms=-1)
+
+
+def test_a_track_may_begin_later_as_if_all_before_were_taken() -> None:
+    timeline = Timeline(RATE, start_ms=100.0)
+    assert (timeline.start_ms, timeline.end_ms) == (100.0, 100.0)
+    timeline.append(100, frame(1))
+    timeline.place(98, pcm(2, 2, 2))
+    assert runs(timeline.take(130)) == [(2, 1), (1, 19), (0, 10)]
+    assert timeline.start_ms == 130.0
+    with pytest.raises(UsageError, match="0 or more"):
+        Timeline(RATE, start_ms=-1.0)

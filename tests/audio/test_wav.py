@@ -8,7 +8,7 @@ import pytest
 
 from hookflash.audio.frames import samples
 from hookflash.audio.g711 import alaw_encode, ulaw_encode
-from hookflash.audio.wav import Wav, WavWriter, read_wav, split, stereo, write_wav
+from hookflash.audio.wav import Wav, WavWriter, interleave, read_wav, split, write_wav
 from hookflash.errors import UsageError
 
 SOUND = np.array([0, 1, -1, 1000, -1000, 32767, -32768, 8], "<i2").tobytes()
@@ -175,13 +175,19 @@ def test_what_cannot_be_written_is_refused_before_a_file_appears(tmp_path: Path)
     assert not path.exists()
 
 
-def test_stereo_interleaves_and_fills_the_shorter_side() -> None:
+def test_interleaving_fills_the_shorter_tracks() -> None:
     left, right = b"\x01\0\x02\0\x03\0", b"\x0a\0"
-    both = stereo(left, right)
+    both = interleave([left, right])
     assert both == b"\x01\0\x0a\0\x02\0\0\0\x03\0\0\0"
     assert split(both, 2) == [left, b"\x0a\0\0\0\0\0"]
-    assert stereo(b"", right) == b"\0\0\x0a\0"
-    assert stereo(b"", b"") == b""
+    assert interleave([b"", right]) == b"\0\0\x0a\0"
+    assert interleave([b"", b""]) == b""
+    assert interleave([left]) == left
+    assert split(interleave([left, right, left]), 3) == [left, b"\x0a\0\0\0\0\0", left]
+    with pytest.raises(UsageError, match="channels, not 0"):
+        interleave([])
+    with pytest.raises(UsageError, match="even number"):
+        interleave([left, b"odd"])
 
 
 def test_splitting_needs_whole_samples_of_all_channels() -> None:

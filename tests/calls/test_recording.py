@@ -14,8 +14,8 @@ from hookflash.audio.tones import tone
 from hookflash.audio.wav import read_wav, split
 from hookflash.calls import Call, Recorder
 from hookflash.calls.opus import OpusWriter
-from hookflash.calls.recording import Pause, RecordingState
-from hookflash.errors import MissingExtra, SessionClosed, UsageError
+from hookflash.calls.track_recording import Pause, RecordingState
+from hookflash.errors import LegClosed, MissingExtra, SessionClosed, UsageError
 from hookflash.runtime import clock
 from hookflash.testing import MemoryLeg
 
@@ -109,8 +109,8 @@ def test_a_paused_recording_is_silent_and_time_goes_on(tmp_path: Path) -> None:
         recorder.resume()
         await speaking
         assert recorder.pauses == (
-            Pause(side="party", began=1.005, ended=3.005),
-            Pause(side="ours", began=1.005, ended=3.005),
+            Pause(track=0, began=1.005, ended=3.005),
+            Pause(track=1, began=1.005, ended=3.005),
         )
         recorder.stop()
         leg.close()
@@ -133,13 +133,13 @@ def test_a_paused_recording_is_silent_and_time_goes_on(tmp_path: Path) -> None:
     assert round(recorder.seconds, 6) == 6.0
 
 
-def test_one_side_can_be_paused_alone(tmp_path: Path) -> None:
+def test_one_track_can_be_paused_alone(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
 
     async def main() -> None:
         leg = MemoryLeg()
         recorder = Recorder(leg, path)
-        recorder.pause(side="party")
+        recorder.pause(track=0)
         leg.play(tone((440.0,), 1000))
         await leg.say(tone((600.0,), 1000))
         assert recorder.state is RecordingState.PAUSED
@@ -340,3 +340,221 @@ def test_opus_without_its_package_says_what_to_install(
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(MissingExtra, match=r"hookflash\[sound\]"):
         OpusWriter(tmp_path / "call.opus", 8000)
+
+
+# A track for each who speaks.
+
+CALLER, AGENT, PERSON, MUSIC = 400.0, 700.0, 1000.0, 1500.0
+
+
+def hum(hz: float, ms: int, rate: int = 8000) -> bytes:
+    return tone((hz,), ms, rate=rate, level_dbfs=-20.0)
+
+
+def strength(pcm: bytes, hz: float) -> float:
+    """How loud a frequency is, in units of a sample."""
+    wave = samples(pcm)
+    turn = np.exp(-2j * np.pi * hz / 8000 * np.arange(wave.size))
+    return float(2 * abs(wave @ turn) / wave.size)
+
+
+def who_at(track: bytes, seconds: int) -> list[str]:
+    """Whose hum is on each second of a track, but for 50 ms at its edges."""
+    names = {CALLER: "caller", AGENT: "agent", PERSON: "person", MUSIC: "music"}
+    found: list[str] = []
+    for second in range(seconds):
+        part = track[16000 * second + 800 : 16000 * (second + 1) - 800]
+        found.append(" ".join(name for hz, name in names.items() if strength(part, hz) > 300))
+        if not found[-1]:
+            assert not any(part)
+    return found
+
+
+class Music:
+    """A bed."""
+
+    def __init__(self, rate: int = 8000) -> None:
+        self._frame = hum(MUSIC, 20, rate)
+
+    def next_frame(self, *, speech: bool) -> bytes:
+        return self._frame
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_each_party_has_a_track_and_the_music_none(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "call.wav"
+
+    async def main() -> None:
+        caller, person = MemoryLeg(), MemoryLeg(rate)
+        recorder = Recorder(caller, path, "parties")
+        caller.lay_bed(Music())
+        await caller.say(hum(CALLER, 1000))  # 0 to 1
+        caller.play(hum(AGENT, 1000))  # 1 to 2
+        await asyncio.sleep(1.0)
+        person.lay_bed(Music(rate))
+        recorder.add_person(person)
+        recorder.add_person(person)
+        person.play(hum(AGENT, 1000, rate))  # 2 to 3
+        await asyncio.sleep(1.0)
+        await person.say(hum(PERSON, 1000, rate))  # 3 to 4
+        await asyncio.gather(  # 4 to 5
+            caller.say(hum(CALLER, 1000)), person.say(hum(PERSON, 1000, rate))
+        )
+        person.hang_up()
+        recorder.add_person(person)
+        other = MemoryLeg(rate)
+        recorder.add_person(other)
+        await other.say(hum(PERSON, 1000, rate))  # 5 to 6
+        caller.hang_up()
+        assert recorder.stopped
+        recorder.add_person(other)
+        other.close()
+
+    clock.run(main(), virtual=True)
+    wav = read_wav(path)
+    assert (wav.rate, wav.channels) == (8000, 3)
+    tracks = split(wav.pcm, 3)
+    assert [who_at(track, 6) for track in tracks] == [
+        ["caller", "", "", "", "caller", ""],
+        ["", "agent", "agent", "", "", ""],
+        ["", "", "", "person", "person", "person"],
+    ]
+    # To the sample; what a memory leg is given at a moment it takes for the 20 ms before it.
+    assert tracks[0][:15000] == hum(CALLER, 1000)[320:15320]
+    assert tracks[1][16000:32000] == hum(AGENT, 1000)
+    theirs, ours = samples(tracks[2])[24000:31000], samples(hum(PERSON, 1000))[160:7160]
+    if rate == 8000:
+        assert (theirs == ours).all()
+    else:
+        assert np.abs(theirs.astype(int) - ours)[100:].max() < 40
+
+
+def test_words_that_were_dropped_on_one_leg_leave_those_on_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+
+    async def main() -> None:
+        caller, person = MemoryLeg(), MemoryLeg()
+        recorder = Recorder(caller, path, "parties")
+        recorder.add_person(person)
+        caller.play(hum(AGENT, 5000))
+        person.play(hum(PERSON, 2000))  # another voice of ours
+        await asyncio.sleep(1.005)
+        caller.clear()
+        await asyncio.sleep(1.995)
+        recorder.stop()
+        caller.close()
+        person.close()
+
+    clock.run(main(), virtual=True)
+    ours = split(read_wav(path).pcm, 3)[1]
+    assert who_at(ours, 3) == ["agent person", "person", ""]
+    # To the sample: 1.005 s is sample 8040.
+    both = samples(hum(AGENT, 2000)).astype(int) + samples(hum(PERSON, 2000))
+    assert (samples(ours)[:8040] == both[:8040]).all()
+    assert (samples(ours)[8040:16000] == samples(hum(PERSON, 2000))[8040:]).all()
+
+
+def test_words_that_went_on_after_a_pause_of_speech_are_not_recorded_twice(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+
+    async def main() -> None:
+        caller = MemoryLeg()
+        Recorder(caller, path, "parties")
+        caller.lay_bed(Music())
+        caller.play(hum(AGENT, 1000))
+        await asyncio.sleep(0.5)
+        caller.pause()
+        await asyncio.sleep(0.5)
+        caller.resume()
+        await asyncio.sleep(1.0)
+        caller.close()
+
+    clock.run(main(), virtual=True)
+    ours = split(read_wav(path).pcm, 3)[1]
+    words = hum(AGENT, 1000)
+    # The bed that lies in the buffer is heard before them.
+    again = 2 * round(1.06 * 8000)
+    assert ours == words[:8000] + bytes(again - 8000) + words[8000:] + bytes(32000 - again - 8000)
+
+
+def test_a_pause_is_silent_on_all_tracks_whenever_a_person_comes(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+
+    async def main() -> None:
+        caller, person = MemoryLeg(), MemoryLeg()
+        recorder = Recorder(caller, path, "parties")
+        caller.play(hum(AGENT, 4000))
+        talking = asyncio.create_task(caller.say(hum(CALLER, 4000)))
+        await asyncio.sleep(1.0)
+        recorder.pause("sensitive")
+        recorder.add_person(person)
+        answering = asyncio.create_task(person.say(hum(PERSON, 3000)))
+        await asyncio.sleep(1.0)
+        recorder.resume("sensitive")
+        await asyncio.gather(talking, answering)
+        assert {(pause.track, pause.began, pause.ended) for pause in recorder.pauses} == {
+            (track, 1.0, 2.0) for track in range(3)
+        }
+        caller.close()
+        person.close()
+
+    clock.run(main(), virtual=True)
+    tracks = split(read_wav(path).pcm, 3)
+    assert [who_at(track, 4) for track in tracks] == [
+        ["caller", "", "caller", "caller"],
+        ["agent", "", "agent", "agent"],
+        ["", "", "person", "person"],
+    ]
+    assert not any(any(track[16000:32000]) for track in tracks)
+
+
+def test_a_full_disk_ends_a_recording_of_three_tracks_and_nothing_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        caller, person = MemoryLeg(), MemoryLeg()
+        recorder = Recorder(caller, tmp_path / "call.wav", "parties")
+        recorder.add_person(person)
+        caller.play(hum(AGENT, 8000))
+        with small_disk(100_000):
+            await asyncio.gather(caller.say(hum(CALLER, 8000)), person.say(hum(PERSON, 8000)))
+        assert isinstance(recorder.error, OSError)
+        assert 2.0 < recorder.seconds < 4.0
+        assert not caller.closed
+        assert not person.closed
+        caller.close()
+        person.close()
+
+    clock.run(main(), virtual=True)
+    wav = read_wav(tmp_path / "call.wav")
+    assert 2.0 <= len(wav.pcm) / 6 / 8000 < 2.1, "what was written plays"
+
+
+def test_people_are_no_part_of_two_sides(tmp_path: Path) -> None:
+    async def main() -> None:
+        caller, person = MemoryLeg(), MemoryLeg()
+        recorder = Recorder(caller, tmp_path / "call.wav")
+        recorder.add_person(person)
+        await person.say(hum(PERSON, 1000))
+        recorder.stop()
+        caller.close()
+        person.close()
+
+    clock.run(main(), virtual=True)
+    assert not any(read_wav(tmp_path / "call.wav").pcm)
+
+
+def test_what_three_tracks_cannot_be_is_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        leg = MemoryLeg()
+        with pytest.raises(UsageError, match=r"3 tracks is a \.wav file, not \.opus"):
+            Recorder(leg, tmp_path / "call.opus", "parties")
+        with pytest.raises(UsageError, match="sides or parties"):
+            Recorder(leg, tmp_path / "call.wav", "both")  # type: ignore[arg-type]  # is refused
+        recorder = Recorder(leg, tmp_path / "call.wav", "parties")
+        with pytest.raises(UsageError, match="from 0 to 2"):
+            recorder.pause(track=3)
+        leg.close()
+        with pytest.raises(LegClosed):
+            Recorder(leg, tmp_path / "late.wav")
+        assert files(tmp_path) == ["call.wav"]
+
+    clock.run(main(), virtual=True)

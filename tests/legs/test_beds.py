@@ -270,24 +270,28 @@ def test_a_leg_that_closes_lets_its_beds_go() -> None:
     on_leg(main)
 
 
+class Tape:
+    """A tap that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.sound: list[tuple[float, bytes]] = []
+        self.cuts: list[float] = []
+        self.closed = 0
+
+    def tap_sound(self, pcm: bytes, at: float) -> None:
+        self.sound.append((at, pcm))
+
+    def tap_cut(self, at: float) -> None:
+        self.cuts.append(at)
+
+    def tap_closed(self) -> None:
+        self.closed += 1
+
+
 def test_a_tap_records_the_mix_as_it_was_heard() -> None:
-    class Tape:
-        def __init__(self) -> None:
-            self.out: list[tuple[float, bytes]] = []
-            self.cuts: list[float] = []
-
-        def tap_in(self, pcm: bytes, at: float) -> None:
-            pass
-
-        def tap_out(self, pcm: bytes, at: float) -> None:
-            self.out.append((at, pcm))
-
-        def tap_cut(self, at: float) -> None:
-            self.cuts.append(at)
-
     async def main(leg: MemoryLeg) -> None:
         tape = Tape()
-        leg.tap(tape)
+        leg.tap(tape, "heard")
         leg.lay_bed(Counting())
         leg.play(bytes(2 * RATE))
         await asyncio.sleep(0.51)
@@ -295,11 +299,60 @@ def test_a_tap_records_the_mix_as_it_was_heard() -> None:
         await asyncio.sleep(0.5)
         began, cut = tape.cuts
         assert (began, round(cut, 6)) == (0.0, 0.51)
-        before = [at for at, _ in tape.out if at < cut]
-        again = next(index for index, (at, _) in enumerate(tape.out) if math.isclose(at, cut))
+        before = [at for at, _ in tape.sound if at < cut]
+        again = next(index for index, (at, _) in enumerate(tape.sound) if math.isclose(at, cut))
         assert math.isclose(before[-1], 0.5)
-        first = wave(tape.out[again][1])
+        first = wave(tape.sound[again][1])
         assert first == wave(counted(round(0.53 * RATE)))[round(0.51 * RATE) :]
+
+    on_leg(main)
+
+
+def test_a_tap_of_speech_hears_what_is_said_without_the_beds_and_is_told_what_is_dropped() -> None:
+    async def main(leg: MemoryLeg) -> None:
+        tape = Tape()
+        leg.tap(tape, "speech")
+        leg.lay_bed(Counting())
+        await asyncio.sleep(1.0)
+        assert tape.sound == []
+        words = array("h", [7] * RATE).tobytes()
+        leg.play(words)
+        await asyncio.sleep(0.31)
+        leg.pause()
+        (_, paused) = tape.cuts  # the first was for the bed, when the words began
+        assert round(paused, 6) == 1.31
+        sent = len(tape.sound)
+        await asyncio.sleep(0.5)
+        assert len(tape.sound) == sent
+        leg.resume()
+        await asyncio.sleep(2.0)
+        assert round(tape.sound[0][0], 6) == 1.0
+        assert round(tape.sound[sent][0], 6) == 1.87  # 60 ms of the bed are on their way
+        before = b"".join(pcm for _, pcm in tape.sound[:sent])[: 2 * round(0.31 * RATE)]
+        after = b"".join(pcm for _, pcm in tape.sound[sent:])
+        assert before + after == words + bytes(160)  # the last frame is half full
+
+    on_leg(main)
+
+
+def test_a_tap_of_the_party_is_told_when_they_began_to_say_it_and_of_no_cuts() -> None:
+    async def main(leg: MemoryLeg) -> None:
+        tape = Tape()
+        leg.tap(tape, "party")
+        await asyncio.sleep(0.5)
+        leg.hear(bytes(320))
+        leg.play(bytes(2 * RATE))
+        leg.clear()
+        assert [(round(at, 6), pcm) for at, pcm in tape.sound] == [(0.48, bytes(320))]
+        leg.untap(tape)
+        leg.untap(tape)
+        leg.hear(bytes(320))
+        assert len(tape.sound) == 1
+        leg.tap(tape, "party")
+        leg.hang_up()
+        assert (tape.cuts, tape.closed) == ([], 1)
+        with pytest.raises(LegClosed):
+            leg.tap(tape, "speech")
 
     on_leg(main)
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from hookflash.legs.base import Leg
 from hookflash.legs.loopback import LoopbackLeg, loopback
 from hookflash.runtime import clock
+from hookflash.runtime.ticker import TICK
 from hookflash.testing import FarSide, check_leg
 
 
@@ -14,15 +15,15 @@ class OtherEnd:
     def __init__(self, leg: LoopbackLeg) -> None:
         self._leg = leg
         self._received: list[tuple[float, bytes]] = []
-        leg.tap(self)
+        leg.tap(self, "party")
 
-    def tap_in(self, pcm: bytes, at: float) -> None:
-        self._received.append((at, pcm))
-
-    def tap_out(self, pcm: bytes, at: float) -> None:
-        pass
+    def tap_sound(self, pcm: bytes, at: float) -> None:
+        self._received.append((at + TICK, pcm))
 
     def tap_cut(self, at: float) -> None:
+        pass
+
+    def tap_closed(self) -> None:
         pass
 
     def received(self) -> list[tuple[float, bytes]]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hookflash.errors import ConfigError
 from hookflash.events.call import (
+    AskCarrier,
     CallAnswered,
     CallCommand,
     CallEnded,
@@ -21,6 +22,7 @@ from hookflash.events.call import (
     HangupRequested,
     LegLost,
     LegUp,
+    MediaLent,
     Outcome,
 )
 from hookflash.machines.call import TRANSITIONS, CallConfig, CallMachine
@@ -478,6 +480,52 @@ def test_reports_in_any_order_lead_to_the_same_end(
     ]
 
 
+# Calls whose media the carrier has.
+
+
+def test_a_call_whose_media_is_lent_goes_on_without_it_and_the_carrier_ends_it() -> None:
+    machine = CallMachine(INBOUND)
+    said = drive(
+        machine, (0.0, LegUp()), (10.0, MediaLent()), (10.5, STOPPED), (30.0, COMPLETED), until=50.0
+    )
+    assert said == [(0.0, CallAnswered()), (30.0, HUNG_UP_AFTER_30)]
+
+
+def test_a_call_whose_media_is_back_ends_with_it_again() -> None:
+    machine = CallMachine(OUTBOUND)
+    said = drive(
+        machine,
+        (0.0, LegUp()),
+        (10.0, MediaLent()),
+        (20.0, LegUp()),
+        (30.0, STOPPED),
+        (30.5, COMPLETED),
+        until=500.0,
+    )
+    assert said == [(0.0, CallAnswered()), (30.5, HUNG_UP_AFTER_30)]
+
+
+def test_the_carrier_is_asked_again_and_again_about_a_call_that_it_has() -> None:
+    machine = CallMachine(INBOUND)
+    said = drive(machine, (0.0, LegUp()), (10.0, MediaLent()), (45.0, ANSWERED), until=80.0)
+    assert said == [(0.0, CallAnswered()), (40.0, AskCarrier()), (70.0, AskCarrier())]
+
+
+def test_a_call_that_the_carrier_has_can_be_hung_up() -> None:
+    said = drive(
+        CallMachine(OUTBOUND),
+        (0.0, LegUp()),
+        (10.0, MediaLent()),
+        (20.0, HangupRequested()),
+        (20.5, COMPLETED),
+    )
+    assert said == [
+        (0.0, CallAnswered()),
+        (20.0, EndCarrierCall(cancel=False)),
+        (20.5, ended(Outcome.COMPLETED, "hangup", 20.0)),
+    ]
+
+
 def test_each_move_in_the_table_can_be_made() -> None:
     made: set[tuple[CallState, str, CallState]] = set()
     firsts: list[list[CallEvent]] = [
@@ -486,10 +534,20 @@ def test_each_move_in_the_table_can_be_made() -> None:
         [RINGING],
         [ANSWERED],
         [LegUp(), LegLost(reason="peer_closed")],
+        [LegUp(), MediaLent()],
         [HangupRequested()],
         [COMPLETED],
     ]
-    events = (DIALING, RINGING, ANSWERED, COMPLETED, LegUp(), STOPPED, HangupRequested())
+    events = (
+        DIALING,
+        RINGING,
+        ANSWERED,
+        COMPLETED,
+        LegUp(),
+        STOPPED,
+        MediaLent(),
+        HangupRequested(),
+    )
     for first in firsts:
         for event, now in [*((event, 1.0) for event in events), (None, 0.0), (None, 1000.0)]:
             machine = CallMachine(OUTBOUND)

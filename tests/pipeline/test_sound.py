@@ -11,7 +11,7 @@ from hookflash.audio.frames import samples
 from hookflash.audio.levels import rms_dbfs
 from hookflash.audio.sounds import built_in_sound
 from hookflash.audio.tones import tone
-from hookflash.audio.wav import stereo, write_wav
+from hookflash.audio.wav import interleave, write_wav
 from hookflash.errors import ConfigError, MissingExtra, UsageError
 from hookflash.pipeline import sound as module
 from hookflash.pipeline.sound import Sound, check_source, sound_of
@@ -31,7 +31,7 @@ def strongest(pcm: bytes, rate: int) -> float:
 def test_a_wav_file_is_mixed_to_one_channel_and_resampled(tmp_path: Path) -> None:
     path = tmp_path / "music.wav"
     left, right = tone((440.0,), 1000, rate=44100), bytes(2 * 44100)
-    write_wav(path, stereo(left, right), 44100, channels=2)
+    write_wav(path, interleave([left, right]), 44100, channels=2)
     sound = Sound.from_file(path)
     for rate in (8000, 16000):
         pcm = sound.pcm(rate)

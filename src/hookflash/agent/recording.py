@@ -11,7 +11,8 @@ from hookflash.agent.answers import Answers
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.utterance import UtteranceHandle
 from hookflash.calls.call import Call
-from hookflash.calls.recording import Recorder, RecordingState, why_unwritable
+from hookflash.calls.recording import CallTracks, Recorder
+from hookflash.calls.track_recording import RecordingState, TrackRecorder, why_unwritable
 from hookflash.errors import ConfigError, MissingExtra, SessionClosed, UsageError
 from hookflash.events.recording import (
     RecordingDeclined,
@@ -36,6 +37,9 @@ class RecordingConfig(msgspec.Struct, frozen=True, kw_only=True):
             None: where the `App` records (`Settings.record_dir`).
         format: `wav`, or `opus`, which needs the extra `sound` and a tenth of the disk. It counts
             where there is a `folder`.
+        tracks: `sides` is stereo: the caller left, right what the caller hears. `parties` gives a
+            track each to the caller, the agent, and the people the caller is handed to: what each
+            of them says, and no music; only as `wav`.
         consent: said before anything else; the recording begins when it was heard, and what the
             App had recorded until then is deleted. Empty: it begins at once.
         require_consent: whether the caller must say yes to it. Then the agent begins once they
@@ -50,6 +54,7 @@ class RecordingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path | None = None
     format: Literal["wav", "opus"] = "wav"
+    tracks: CallTracks = "sides"
     consent: str = ""
     require_consent: bool = False
     declined: str = "All right, this call is not recorded."
@@ -59,6 +64,12 @@ class RecordingConfig(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what cannot work."""
         if self.format not in ("wav", "opus"):
             msg = f"format is {self.format!r}; give wav or opus"
+            raise ConfigError(msg)
+        if self.tracks not in ("sides", "parties"):
+            msg = f"tracks is {self.tracks!r}; give sides or parties"
+            raise ConfigError(msg)
+        if self.tracks == "parties" and self.format == "opus":
+            msg = "format is opus, which has two tracks; tracks='parties' needs three: give wav"
             raise ConfigError(msg)
         if self.format == "opus" and find_spec("soundfile") is None:
             package = "soundfile"
@@ -103,6 +114,7 @@ class SessionRecording:
         self._state = RecordingState.STOPPED
         self._ours = False
         self._concealed = False
+        self._followed: Recorder | None = None
 
     async def begin(self) -> None:
         """Begin to record as configured; ask the caller first if they must consent.
@@ -112,7 +124,7 @@ class SessionRecording:
             UsageError: there is no synthesiser for the consent sentence.
         """
         config, current = self._config, self._call.recording
-        if current is not None and current.state is RecordingState.STOPPED:
+        if current is not None and current.stopped:
             current = None
         if config is None:
             if current is not None:
@@ -121,13 +133,16 @@ class SessionRecording:
         path = current.path if current is not None else None
         if config.folder is not None:
             path = config.folder / f"{self._call.id}.{config.format}"
+        elif path is not None and config.tracks == "parties":
+            path = path.with_suffix(".wav")  # the App may record Opus
         if path is None:
             msg = "give RecordingConfig(folder=...), or the App a record_dir"
             raise ConfigError(msg)
-        if current is not None and path == current.path and not config.consent:
-            self._follow(current)
-            return
         if current is not None:
+            as_wished = (current.path, current.layout) == (path, config.tracks)
+            if as_wished and not config.consent:
+                self._follow(current)
+                return
             current.discard()
         if not config.consent:
             self._try(path)
@@ -140,7 +155,7 @@ class SessionRecording:
             self._owner.start(self._once_heard(sentence, path), name="consent")
 
     def start(self, path: Path) -> Recorder:
-        """Record to `path` from now on.
+        """Record to `path` from now on, with the tracks of the configuration.
 
         Raises:
             SessionClosed: the call is over.
@@ -148,7 +163,8 @@ class SessionRecording:
             MissingExtra: Opus, and `soundfile` is not installed.
             OSError: the file cannot be written.
         """
-        recorder = self._call.record(path)
+        tracks = "sides" if self._config is None else self._config.tracks
+        recorder = self._call.record(path, tracks)
         self._ours = True
         self._follow(recorder)
         return recorder
@@ -173,9 +189,19 @@ class SessionRecording:
             (recorder.pause if on else recorder.resume)(_SENSITIVE)
 
     def close(self) -> None:
-        """The session is over; what it began to record ends with it. Idempotent."""
-        if self._ours and self._call.recording is not None:
-            self._call.recording.stop()
+        """The session is over, and nothing more is told. Idempotent.
+
+        What it began to record ends with it, unless the caller is with somebody else now: then
+        the recording goes on until the caller's call ends.
+        """
+        recorder, self._followed = self._followed, None
+        if recorder is None:
+            return
+        if self._ours and not self._call.handed_over:
+            recorder.stop()
+        recorder.unwatch(self._changed)
+        if self._call.handed_over:
+            recorder.resume(_SENSITIVE)  # what was to be kept secret was said to us
 
     def _recorder(self) -> Recorder:
         if self._call.recording is None:
@@ -184,6 +210,7 @@ class SessionRecording:
         return self._call.recording
 
     def _follow(self, recorder: Recorder) -> None:
+        self._followed = recorder
         self._state = RecordingState.RECORDING
         self._emitter.tell(RecordingStarted, path=str(recorder.path))
         recorder.watch(self._changed)
@@ -192,7 +219,7 @@ class SessionRecording:
         elif recorder.state is not self._state:
             self._changed(recorder)
 
-    def _changed(self, recorder: Recorder) -> None:
+    def _changed(self, recorder: TrackRecorder) -> None:
         self._state = recorder.state
         match recorder.state:
             case RecordingState.PAUSED:
@@ -250,7 +277,7 @@ class SessionRecording:
         self._emitter.tell_error("recording", "recording_failed", f"{path.name}: {why}")
 
 
-def _merged(recorder: Recorder) -> tuple[tuple[float, float], ...]:
+def _merged(recorder: TrackRecorder) -> tuple[tuple[float, float], ...]:
     spans: list[tuple[float, float]] = []
     for pause in recorder.pauses:
         ended = recorder.seconds if pause.ended is None else pause.ended

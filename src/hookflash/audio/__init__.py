@@ -13,7 +13,7 @@ from hookflash.audio.resample import Resampler
 from hookflash.audio.sounds import BUILT_IN_SOUNDS, built_in_sound
 from hookflash.audio.timeline import Timeline
 from hookflash.audio.tones import beep, busy, dtmf_tones, fax_cng, ringback, tone
-from hookflash.audio.wav import Wav, WavWriter, read_wav, split, stereo, write_wav
+from hookflash.audio.wav import Wav, WavWriter, interleave, read_wav, split, write_wav
 
 __all__ = [
     "BUILT_IN_SOUNDS",
@@ -35,6 +35,7 @@ __all__ = [
     "duration_ms",
     "fax_cng",
     "frame_bytes",
+    "interleave",
     "mix",
     "peak_dbfs",
     "read_wav",
@@ -43,7 +44,6 @@ __all__ = [
     "scale",
     "silence",
     "split",
-    "stereo",
     "tone",
     "ulaw_decode",
     "ulaw_encode",

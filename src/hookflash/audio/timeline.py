@@ -24,7 +24,7 @@ class Timeline:
     caller, agent = Timeline(8000), Timeline(8000)
     ...
     until = now_ms - 1000
-    writer.write(stereo(caller.take(until), agent.take(until)))
+    writer.write(interleave([caller.take(until), agent.take(until)]))
     ```
 
     Attributes:
@@ -32,25 +32,31 @@ class Timeline:
         tolerance_ms: how late a frame may be before there is a gap.
     """
 
-    def __init__(self, rate: int, *, tolerance_ms: float = 60.0) -> None:
+    def __init__(self, rate: int, *, tolerance_ms: float = 60.0, start_ms: float = 0.0) -> None:
         """Begin an empty track.
 
         Args:
             rate: Hz.
             tolerance_ms: three frames by default, what a jitter buffer usually holds.
+            start_ms: where it begins, as if all before had been taken.
 
         Raises:
-            UsageError: a rate that is none, or a negative tolerance.
+            UsageError: a rate that is none, or a negative tolerance or start.
         """
         self.rate = check_rate(rate)
         self.tolerance_ms = tolerance_ms
         self._tolerance = sample_count(rate, tolerance_ms)
         self._track = bytearray()
         # Samples before this one were taken.
-        self._origin = 0
+        self._origin = sample_count(rate, start_ms)
         # The gap that `append` left last: where it lies and how many samples of it are left.
         self._gap_at = 0
         self._gap = 0
+
+    @property
+    def start_ms(self) -> float:
+        """Where it begins: the end of what was taken."""
+        return self._origin * 1000 / self.rate
 
     @property
     def end_ms(self) -> float:

@@ -5,6 +5,7 @@ Paths and binary files are read and written at once, in the calling thread.
 
 import io
 import struct
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from os import PathLike
 from pathlib import Path
@@ -18,7 +19,7 @@ from hookflash.audio.frames import Pcm, check_rate, samples
 from hookflash.audio.g711 import alaw_decode, ulaw_decode
 from hookflash.errors import UsageError
 
-__all__ = ["Wav", "WavFile", "WavWriter", "read_wav", "split", "stereo", "write_wav"]
+__all__ = ["Wav", "WavFile", "WavWriter", "interleave", "read_wav", "split", "write_wav"]
 
 WavFile: TypeAlias = str | PathLike[str] | BinaryIO
 """A path, or a file open in binary mode."""
@@ -97,17 +98,18 @@ def write_wav(target: WavFile, pcm: Pcm, rate: int, channels: int = 1) -> None:
         file.write(pcm)
 
 
-def stereo(left: Pcm, right: Pcm) -> bytes:
-    """Interleave two mono tracks of one rate; the shorter goes on as silence.
+def interleave(tracks: Sequence[Pcm]) -> bytes:
+    """Put mono tracks of one rate side by side; the shorter ones go on as silence.
 
     Raises:
-        UsageError: an odd number of bytes.
+        UsageError: an odd number of bytes, or a number of tracks that no file has.
     """
-    both = np.zeros((max(len(left), len(right)) // 2, 2), "<i2")
-    for side, track in enumerate((left, right)):
+    _check_channels(len(tracks))
+    sound = np.zeros((max(map(len, tracks)) // 2, len(tracks)), "<i2")
+    for channel, track in enumerate(tracks):
         wave = samples(track)
-        both[: wave.size, side] = wave
-    return both.tobytes()
+        sound[: wave.size, channel] = wave
+    return sound.tobytes()
 
 
 def split(pcm: Pcm, channels: int) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +10,21 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from hookflash.calls.recording import Recorder, RecordingState
-from hookflash.carriers.base import Carrier
-from hookflash.errors import HookflashError, MissingExtra, PeerError, SessionClosed, UsageError
+from hookflash.audio.frames import Pcm
+from hookflash.calls.addresses import Address, Responder
+from hookflash.calls.recording import CallTracks, Recorder
+from hookflash.carriers.base import Answer, Carrier, Step
+from hookflash.errors import (
+    CarrierError,
+    HookflashError,
+    LinkTimeout,
+    MissingExtra,
+    PeerError,
+    SessionClosed,
+    UsageError,
+)
 from hookflash.events.call import (
+    AskCarrier,
     CallAnswered,
     CallCommand,
     CallEnded,
@@ -27,6 +38,7 @@ from hookflash.events.call import (
     HangupRequested,
     LegLost,
     LegUp,
+    MediaLent,
     Outcome,
 )
 from hookflash.events.session import SessionRecord
@@ -40,7 +52,7 @@ from hookflash.runtime.log import mask
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["Call", "CallNotAnswered", "Dialler", "current_call"]
+__all__ = ["Call", "CallControl", "CallNotAnswered", "current_call"]
 
 _log = logging.getLogger("hookflash.calls")
 
@@ -66,11 +78,42 @@ class CallNotAnswered(PeerError):
         self.cause = ended.cause
 
 
-class Dialler(Protocol):
-    """Phones somebody over the account that a call came by; `App.dial` is one."""
+class CallControl(Protocol):
+    """One carrier account, and addresses of ours that it can reach; an `App` is one."""
 
-    def __call__(self, to: str, from_: str, *, ring_timeout: float) -> "Awaitable[Call]":
-        """Return a call that dials, as soon as the carrier has taken the order."""
+    @property
+    def carrier(self) -> Carrier:
+        """The account."""
+        ...
+
+    async def dial(self, to: str, from_: str, *, ring_timeout: float) -> "Call":
+        """Phone somebody; return a call that dials, as soon as the carrier has taken the order.
+
+        Raises:
+            UsageError: no calls are made any more.
+            CarrierError: the carrier refused.
+            LinkError: the carrier cannot be reached.
+        """
+        ...
+
+    def media_answer(self, call: "Call") -> Answer:
+        """Return the instruction that brings a call's audio to us, for the first time or again."""
+        ...
+
+    def callback(self, responder: Responder) -> Address:
+        """Let the carrier tell us something; its signature is checked before `responder` is asked.
+
+        Raises:
+            UsageError: there are too many.
+        """
+        ...
+
+    def sound(self, pcm: Pcm, rate: int) -> Address:
+        """Let the carrier fetch a sound, PCM16 mono at `rate` Hz, as a WAV file.
+
+        Raises:
+            UsageError: there are too many.
+        """
         ...
 
 
@@ -88,7 +131,8 @@ class Call:
         tape: where its machines write, if anywhere.
         record_dir: where the records of its sessions go; None keeps none.
         observers: told every event of every session on it; for who made the call.
-        dialler: phones others for it; None cannot.
+        control: the application that has it, which phones others for it and has the carrier
+            connect it elsewhere; None cannot.
         handed_over: another party has it, in a bridge that ends it: it outlives the program's
             function that took it.
     """
@@ -117,7 +161,7 @@ class Call:
         self.tape = tape
         self.record_dir: Path | None = None
         self.observers: list[Callable[[SessionRecord], None]] = []
-        self.dialler: Dialler | None = None
+        self.control: CallControl | None = None
         self.handed_over = False
         self._carrier = carrier
         self._leg: Leg | None = None
@@ -129,6 +173,8 @@ class Call:
         self._over: asyncio.Future[CallEnded] = loop.create_future()
         self._readers: list[asyncio.Queue[CallLifecycleEvent]] = []
         self._said: list[CallLifecycleEvent] = []
+        self._with_us = asyncio.Event()
+        self._fetched = False
         self._tasks = TaskOwner(self.id)
         config = config or CallConfig()
         self._machine = CallMachine(Direction(direction), config)
@@ -205,23 +251,24 @@ class Call:
         """End the call without waiting for that; as `hangup`."""
         self._driver.feed(HangupRequested(reason=reason))
 
-    def record(self, path: Path) -> Recorder:
-        """Record both sides from now until the call ends, or the recording is stopped.
+    def record(self, path: Path, tracks: CallTracks = "sides") -> Recorder:
+        """Record from now until the call ends, or the recording is stopped.
 
         Args:
-            path: the file, `.wav`, `.opus` or `.ogg`; overwritten.
+            path: the file, `.wav`, or for `sides` also `.opus` or `.ogg`; overwritten.
+            tracks: what is on its tracks: see `Recorder`.
 
         Raises:
             SessionClosed: the call has no leg, or it is over.
-            UsageError: it is being recorded already, or another kind of file.
+            UsageError: it is being recorded already, another kind of file, or other tracks.
             MissingExtra: Opus, and `soundfile` is not installed.
             OSError: the file cannot be written.
         """
         leg = self._open_leg("record")
-        if self._recording is not None and self._recording.state is not RecordingState.STOPPED:
+        if self._recording is not None and not self._recording.stopped:
             msg = "the call is being recorded already; stop that recording first"
             raise UsageError(msg)
-        self._recording = Recorder(leg, path)
+        self._recording = Recorder(leg, path, tracks)
         return self._recording
 
     async def send_digits(self, digits: str) -> None:
@@ -241,7 +288,7 @@ class Call:
     @property
     def can_dial(self) -> bool:
         """Whether `dial_another` has somebody to dial with."""
-        return self.dialler is not None
+        return self.control is not None
 
     async def dial_another(
         self, to: str, *, from_: str | None = None, ring_timeout: float = 60.0
@@ -261,11 +308,145 @@ class Call:
             CarrierError: the carrier refused.
             LinkError: the carrier cannot be reached.
         """
-        if self.dialler is None:
-            msg = "this call has no carrier to dial with; use a call of an App"
+        return await self._controlled().dial(to, from_ or self.line, ring_timeout=ring_timeout)
+
+    @property
+    def line(self) -> str:
+        """The number or address of ours that it goes by."""
+        return self.to if self.direction == "inbound" else self.from_
+
+    # The carrier has its audio for a while.
+
+    async def lend(self, *steps: Step) -> None:
+        """Have the carrier do something with the call instead of streaming its audio to us.
+
+        The call goes on, and so does its leg, which hears nothing until `fetch`. What is playing
+        is cut short, and what is played meanwhile waits.
+
+        Args:
+            steps: what to do. When all are done the call ends.
+
+        Raises:
+            UsageError: the call has no carrier, or its carrier does not know such steps.
+            SessionClosed: it has no leg, or it is over.
+            CarrierError: the carrier refused. If it failed rather (`retryable`), the order may have
+                got through all the same, and the audio was asked back.
+            LinkError: the carrier cannot be reached; also then.
+        """
+        leg = self._open_leg("lend")
+        answer = self._controlled().carrier.write(*steps)
+        self._with_us.clear()
+        leg.outlives_link = True
+        self._driver.feed(MediaLent())
+        try:
+            await self.instruct(answer)
+        except asyncio.CancelledError:
+            self._tasks.start(self._bring_back(leg), name="bring back")
+            raise
+        except HookflashError as exc:
+            if isinstance(exc, CarrierError) and not exc.retryable:
+                self._keep_media(leg)  # it was understood, and refused
+            else:
+                await self._bring_back(leg)
+            raise
+
+    async def instruct(self, answer: Answer) -> None:
+        """Give a call that the carrier has another instruction; what it does now ends.
+
+        Raises:
+            UsageError: the call has no carrier.
+            CarrierError: the carrier refused.
+            LinkError: the carrier cannot be reached.
+        """
+        carrier = self._controlled().carrier
+        if self.carrier_call_id is None:
+            msg = "the carrier's name for the call is not known yet"
             raise UsageError(msg)
-        line = self.to if self.direction == "inbound" else self.from_
-        return await self.dialler(to, from_ or line, ring_timeout=ring_timeout)
+        await carrier.instruct(self.carrier_call_id, answer)
+
+    def way_back(self) -> Answer:
+        """Return the instruction that brings the audio back; for who answers the carrier.
+
+        Raises:
+            UsageError: the call has no carrier.
+        """
+        return self._controlled().media_answer(self)
+
+    async def fetch(self, *, within: float = 10.0) -> None:
+        """Have the audio back from the carrier; return when it is.
+
+        Args:
+            within: seconds.
+
+        Raises:
+            UsageError: the call has no carrier.
+            SessionClosed: the call has ended.
+            CarrierError: the carrier refused.
+            LinkError: the carrier cannot be reached, or the audio does not come in time.
+        """
+        if self._with_us.is_set():
+            return
+        self._fetched = True
+        await self.instruct(self.way_back())
+        await self.wait_back(within=within)
+
+    @property
+    def lent(self) -> bool:
+        """Whether the carrier has its audio, and was not asked to give it back."""
+        return self.state is CallState.AWAY and not self._fetched
+
+    async def wait_back(self, *, within: float = 10.0) -> None:
+        """Wait until the audio is back, which was asked for.
+
+        Raises:
+            SessionClosed: the call has ended.
+            LinkTimeout: it does not come in time.
+        """
+        back = asyncio.ensure_future(self._with_us.wait())
+        waits: set[asyncio.Future[Any]] = {back, self._over}
+        try:
+            await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            back.cancel()
+        if self._ended is not None:
+            msg = "the call has ended"
+            raise SessionClosed(msg)
+        if not self._with_us.is_set():
+            msg = f"the carrier did not bring the audio back in {within:g} s"
+            raise LinkTimeout(msg)
+
+    async def check(self) -> None:
+        """Ask the carrier whether the call still lives; what it says is reported.
+
+        A carrier that does not say is asked again later.
+        """
+        if self._carrier is None or self.carrier_call_id is None or self._ended is not None:
+            return
+        try:
+            self.report(await self._carrier.look_up(self.carrier_call_id))
+        except HookflashError as exc:
+            _log.warning("%s: the carrier does not say where it is (%s)", self.id, exc.reason)
+
+    async def _bring_back(self, leg: Leg) -> None:
+        """Undo an order of which it is not known whether it got through."""
+        try:
+            await self.fetch()
+        except HookflashError:
+            self._keep_media(leg)
+
+    def _keep_media(self, leg: Leg) -> None:
+        """The carrier has not taken the audio after all."""
+        leg.outlives_link = False
+        if leg.linked:
+            self.media_back()
+        else:
+            leg.close("link_lost")
+
+    def _controlled(self) -> CallControl:
+        if self.control is None:
+            msg = "this call has no carrier account to act with; use a call of an App"
+            raise UsageError(msg)
+        return self.control
 
     async def wait_ended(self) -> CallEnded:
         """Wait until the call is over; return how it ended."""
@@ -308,8 +489,14 @@ class Call:
             raise UsageError(msg)
         self._leg = leg
         self._leg_up.set_result(leg)
-        self._driver.feed(LegUp())
+        self.media_back()
         leg.listen(self)
+
+    def media_back(self) -> None:
+        """The audio runs through us, for the first time or again."""
+        self._with_us.set()
+        self._fetched = False
+        self._driver.feed(LegUp())
 
     def report(self, status: CarrierStatus) -> None:
         """The carrier said where the call is."""
@@ -343,6 +530,8 @@ class Call:
         match command:
             case EndCarrierCall():
                 self._tasks.start(self._end_at_carrier(cancel=command.cancel), name="end")
+            case AskCarrier():
+                self._tasks.start(self.check(), name="check")
             case CallRinging():
                 self._tell(command)
             case CallAnswered():
@@ -356,7 +545,9 @@ class Call:
         _log.info("%s ended: %s (%s), %.1f s", self.id, ended.outcome, ended.reason, ended.duration)
         self._driver.close()
         if self._leg is not None:
-            self._leg.close()
+            # Of a call that the carrier has, only the carrier can tell that they have hung up.
+            hung_up = ended.reason == "caller_hung_up"
+            self._leg.close("peer_stopped" if hung_up else "we_closed")
         if not self._decision.done():
             self._decision.set_result("busy" if ended.outcome is Outcome.BUSY else "rejected")
         self._tell(ended)

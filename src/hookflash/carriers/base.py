@@ -7,21 +7,182 @@ said no) and `LinkError` (no answer), and loads the vendor's SDK when it is firs
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
+from hookflash.errors import UsageError
 from hookflash.events.call import CarrierStatus
 from hookflash.wire.forms import Form
 
 __all__ = [
     "Answer",
+    "AskKey",
     "Carrier",
     "CarrierReport",
+    "DialEnded",
+    "DialParty",
+    "EnterRoom",
+    "GoTo",
+    "HangUp",
     "IncomingCall",
     "Line",
     "PlacedCall",
+    "PlaySound",
+    "RoomEvent",
+    "RoomReport",
+    "SayWords",
+    "Step",
+    "Wait",
     "Webhook",
 ]
+
+
+# What a company can be told to do with a call, one step after the other.
+
+
+class PlaySound(msgspec.Struct, frozen=True, kw_only=True):
+    """Play a WAV file once, or without end.
+
+    Attributes:
+        url: where the company fetches it.
+        forever: begin again where it ends.
+    """
+
+    url: str
+    forever: bool = False
+
+
+class SayWords(msgspec.Struct, frozen=True, kw_only=True):
+    """Say a text in the company's own voice."""
+
+    text: str
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """Be silent for whole seconds, 1 or more."""
+
+    seconds: int
+
+
+class AskKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Say something and wait for one key. If none comes, go on with the next step.
+
+    Attributes:
+        prompts: what is said; a key cuts it short.
+        answer_url: is told the key (`Carrier.read_key`), and answers with the steps that follow.
+        within: whole seconds after the prompts, 1 or more.
+    """
+
+    prompts: tuple[PlaySound | SayWords, ...]
+    answer_url: str
+    within: int
+
+
+class GoTo(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask there what to do next."""
+
+    url: str
+
+
+class HangUp(msgspec.Struct, frozen=True, kw_only=True):
+    """End the call."""
+
+
+class DialParty(msgspec.Struct, frozen=True, kw_only=True):
+    """Ring somebody, and connect the call with them once they have answered.
+
+    Attributes:
+        to: E.164 or a `sip:` address.
+        from_: the number that they see.
+        ring_timeout: whole seconds, 5 to 600.
+        ended_url: is told how it went (`Carrier.read_dial_ended`) when the two are not, or no
+            longer, connected, and answers with the steps that follow.
+        whisper_url: answers with what they hear before they are connected; no steps connect them,
+            a `HangUp` declines. None connects them at once.
+        status_url: is told about their call, as of every call. None: nobody is.
+        send_digits: keys to press once they have answered; `w` waits half a second.
+    """
+
+    to: str
+    from_: str
+    ring_timeout: int
+    ended_url: str
+    whisper_url: str | None = None
+    status_url: str | None = None
+    send_digits: str = ""
+
+
+class EnterRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """Take part in a room of the company's, a conference; it is made when the first one enters.
+
+    Attributes:
+        room: its name.
+        starts: those in the room hear each other from now on; else the party waits for somebody
+            with whom they do.
+        ends: the room is over when the party leaves.
+        wait_url: answers with what the party hears while it waits; empty is nothing, None the
+            company's music.
+        report_url: is told who comes and goes (`Carrier.read_room_report`); the first party's
+            counts for the room.
+        left_url: answers with what follows for the party when it has left, the room is over, or it
+            has pressed `*`; None ends the call then, and `*` does nothing.
+        coaches: the company's name for the call of the one party that hears this one.
+    """
+
+    room: str
+    starts: bool = True
+    ends: bool = False
+    wait_url: str | None = None
+    report_url: str | None = None
+    left_url: str | None = None
+    coaches: str | None = None
+
+
+Step: TypeAlias = PlaySound | SayWords | Wait | AskKey | GoTo | HangUp | DialParty | EnterRoom
+
+
+class RoomEvent(StrEnum):
+    """What is told about a room."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    ANNOUNCED = "announced"
+    """An announcement was heard, or could not be."""
+    ENDED = "ended"
+    OTHER = "other"
+
+
+class RoomReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened in a room.
+
+    Attributes:
+        event: what.
+        room_id: the company's name for the room, which differs when one of the same name is made
+            after it.
+        sequence: the company's count of its reports about this room.
+        carrier_call_id: whose call; empty if it is about the room.
+    """
+
+    event: RoomEvent
+    room_id: str
+    sequence: int = 0
+    carrier_call_id: str = ""
+
+
+class DialEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `DialParty` came to.
+
+    Attributes:
+        status: how the call to the party ended; its `outcome` is set.
+        carrier_call_id: of that call; empty if there never was one.
+        connected: whether the two heard each other.
+    """
+
+    status: CarrierStatus
+    carrier_call_id: str = ""
+    connected: bool = False
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +272,10 @@ class Carrier(ABC):
 
     name: str = ""
     """Short stable word; also the first part of the paths of its webhooks."""
+    has_rooms: bool = False
+    """Whether `EnterRoom` is known, and the methods about rooms work."""
+    dials: bool = False
+    """Whether `DialParty` and `AskKey` are known."""
 
     # Webhooks.
 
@@ -147,6 +312,41 @@ class Carrier(ABC):
     def reject(self, reason: str = "rejected") -> Answer:
         """Instruct: do not answer. `reason` is `rejected` or `busy`."""
 
+    def write(self, *steps: Step) -> Answer:
+        """Instruct: do these, one after the other; the call ends after the last one.
+
+        Raises:
+            UsageError: the company cannot be told such steps, or not these.
+        """
+        raise self._not_offered()
+
+    def read_key(self, webhook: Webhook) -> str:
+        """Read the answer to an `AskKey`: one of `0-9*#`.
+
+        Raises:
+            ProtocolError: it is none.
+        """
+        raise self._not_offered()
+
+    def read_dial_ended(self, webhook: Webhook) -> DialEnded:
+        """Read what a `DialParty` came to.
+
+        Raises:
+            ProtocolError: it is no such request.
+        """
+        raise self._not_offered()
+
+    def read_room_report(self, webhook: Webhook) -> RoomReport:
+        """Read what happened in a room.
+
+        Raises:
+            ProtocolError: it is no such request.
+        """
+        raise self._not_offered()
+
+    def _not_offered(self) -> UsageError:
+        return UsageError(f"calls of {self.name} cannot be told to do this")
+
     # Control.
 
     @abstractmethod
@@ -181,6 +381,37 @@ class Carrier(ABC):
     @abstractmethod
     async def instruct(self, carrier_call_id: str, answer: Answer) -> None:
         """Give a live call new instructions; those it follows now, a stream included, end."""
+
+    async def hold_in_room(
+        self, room_id: str, carrier_call_id: str, *, on: bool, sound_url: str | None = None
+    ) -> None:
+        """Take a party apart from the others in a room, or let it back.
+
+        Args:
+            room_id: as reported, or the room's name.
+            carrier_call_id: whose call.
+            on: whether it hears music instead of the others, who do not hear it.
+            sound_url: answers with what it hears; None is the company's music.
+
+        Raises:
+            UsageError: the company has no rooms.
+        """
+        raise self._not_offered()
+
+    async def announce_in_room(
+        self, room_id: str, url: str, *, carrier_call_id: str | None = None
+    ) -> None:
+        """Play something in a room; a `RoomReport` tells when it was heard.
+
+        Args:
+            room_id: as reported, or the room's name.
+            url: answers with the steps, sounds alone.
+            carrier_call_id: whose call alone hears it; None: everybody.
+
+        Raises:
+            UsageError: the company has no rooms.
+        """
+        raise self._not_offered()
 
     @abstractmethod
     async def look_up(self, carrier_call_id: str) -> CarrierStatus:

@@ -1,22 +1,64 @@
 """Twilio. Webhooks need no package; control uses the official SDK (extra `twilio`)."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, cast
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, assert_never, cast
 
 from hookflash.carriers.base import (
     Answer,
+    AskKey,
     Carrier,
     CarrierReport,
+    DialEnded,
+    DialParty,
+    EnterRoom,
+    GoTo,
+    HangUp,
     IncomingCall,
     Line,
     PlacedCall,
+    PlaySound,
+    RoomEvent,
+    RoomReport,
+    SayWords,
+    Step,
+    Wait,
     Webhook,
 )
-from hookflash.errors import CarrierError, ConfigError, LinkError, MissingExtra, ProtocolError
+from hookflash.errors import (
+    CarrierError,
+    ConfigError,
+    LinkError,
+    LinkTimeout,
+    MissingExtra,
+    ProtocolError,
+    UsageError,
+)
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.wire.signatures import check_twilio
-from hookflash.wire.twiml import Connect, Parameter, Reject, Response, Stream, render
+from hookflash.wire.twiml import (
+    CallProgress,
+    Conference,
+    ConferenceProgress,
+    Connect,
+    Dial,
+    Gather,
+    Hangup,
+    Number,
+    Parameter,
+    Pause,
+    Play,
+    Prompt,
+    Redirect,
+    Reject,
+    Response,
+    Say,
+    Sip,
+    Stream,
+    Verb,
+    render,
+)
 
 if TYPE_CHECKING:  # the vendor's types, not an arrow of ours
     from twilio.http import AsyncHttpClient
@@ -40,10 +82,31 @@ _STATUSES: Mapping[str, tuple[CallState, Outcome | None]] = {
     "failed": (CallState.ENDED, Outcome.FAILED),
     "canceled": (CallState.ENDED, Outcome.CANCELED),
 }
+# https://www.twilio.com/docs/voice/twiml/dial#action: what it says besides, of the dialled call.
+_DIALLED: Mapping[str, Outcome] = {
+    "completed": Outcome.COMPLETED,
+    "answered": Outcome.COMPLETED,
+    "busy": Outcome.BUSY,
+    "no-answer": Outcome.NO_ANSWER,
+    "failed": Outcome.FAILED,
+    "canceled": Outcome.CANCELED,
+}
+# https://www.twilio.com/docs/voice/twiml/conference#statuscallbackevent
+_ROOM_EVENTS: Mapping[str, RoomEvent] = {
+    "participant-join": RoomEvent.JOINED,
+    "participant-leave": RoomEvent.LEFT,
+    "announcement-end": RoomEvent.ANNOUNCED,
+    "announcement-fail": RoomEvent.ANNOUNCED,
+    "conference-end": RoomEvent.ENDED,
+}
+_PROGRESS: tuple[CallProgress, ...] = ("initiated", "ringing", "answered", "completed")
+_ROOM_PROGRESS: tuple[ConferenceProgress, ...] = ("start", "end", "join", "leave", "announcement")
 # "Call is not in-progress. Cannot redirect." Also: it ended before we could end it.
 _NOT_IN_STATE = 21220
 _NOT_FOUND = 20404
 _TOO_MANY = 429
+# Seconds. The company answers in well under one; a caller hears ringing or music meanwhile.
+_ANSWER_WITHIN = 10.0
 _SERVER_FAULT = 500
 
 
@@ -66,6 +129,8 @@ class TwilioCarrier(Carrier):
     """An account at Twilio."""
 
     name = "twilio"
+    has_rooms = True
+    dials = True
 
     def __init__(
         self,
@@ -136,14 +201,13 @@ class TwilioCarrier(Carrier):
         if not call_id:
             msg = "not a status callback"
             raise ProtocolError(msg, status=400)
-        sequence = webhook.field("SequenceNumber")
         cause = webhook.field("SipResponseCode") or webhook.field("ErrorCode") or None
         return CarrierReport(
             carrier_call_id=call_id,
             status=twilio_status(
                 webhook.field("CallStatus"),
                 cause=cause,
-                sequence=int(sequence) if sequence.isascii() and sequence.isdigit() else None,
+                sequence=_sequence(webhook),
             ),
         )
 
@@ -157,6 +221,43 @@ class TwilioCarrier(Carrier):
         """Write `<Reject>`; the caller hears a busy tone, or that the number is out of service."""
         word: Literal["busy", "rejected"] = "busy" if reason == "busy" else "rejected"
         return Answer(body=render(Response((Reject(reason=word),))), content_type=_XML)
+
+    def write(self, *steps: Step) -> Answer:
+        """Write one document."""
+        return Answer(body=render(Response(tuple(map(_verb, steps)))), content_type=_XML)
+
+    def read_key(self, webhook: Webhook) -> str:
+        """Read the action of a `<Gather>` of one key."""
+        key = webhook.field("Digits")
+        if len(key) != 1 or key not in "0123456789*#":
+            msg = "not one key"
+            raise ProtocolError(msg, status=400)
+        return key
+
+    def read_dial_ended(self, webhook: Webhook) -> DialEnded:
+        """Read the action of a `<Dial>`."""
+        outcome = _DIALLED.get(webhook.field("DialCallStatus"))
+        if outcome is None:
+            msg = "not the end of a <Dial>"
+            raise ProtocolError(msg, status=400)
+        return DialEnded(
+            status=CarrierStatus(state=CallState.ENDED, outcome=outcome),
+            carrier_call_id=webhook.field("DialCallSid"),
+            connected=webhook.field("DialBridged") == "true",
+        )
+
+    def read_room_report(self, webhook: Webhook) -> RoomReport:
+        """Read a conference status callback."""
+        room_id = webhook.field("ConferenceSid")
+        if not room_id:
+            msg = "not a conference status callback"
+            raise ProtocolError(msg, status=400)
+        return RoomReport(
+            event=_ROOM_EVENTS.get(webhook.field("StatusCallbackEvent"), RoomEvent.OTHER),
+            room_id=room_id,
+            sequence=_sequence(webhook) or 0,
+            carrier_call_id=webhook.field("CallSid"),
+        )
 
     # Control.
 
@@ -172,7 +273,7 @@ class TwilioCarrier(Carrier):
         """Create a call with inline TwiML (at most 4,000 characters)."""
         client = self._rest()
         events = ["initiated", "ringing", "answered", "completed"]
-        with _mapped():
+        async with _mapped():
             call = await client.calls.create_async(
                 to=to,
                 from_=from_,
@@ -190,7 +291,7 @@ class TwilioCarrier(Carrier):
         """Set the call's status; a cancel that comes too late ends the answered call."""
         client = self._rest()
         try:
-            with _mapped():
+            async with _mapped():
                 await client.calls(carrier_call_id).update_async(
                     status="canceled" if cancel else "completed"
                 )
@@ -205,20 +306,43 @@ class TwilioCarrier(Carrier):
     async def instruct(self, carrier_call_id: str, answer: Answer) -> None:
         """Replace the call's TwiML."""
         client = self._rest()
-        with _mapped():
+        async with _mapped():
             await client.calls(carrier_call_id).update_async(twiml=answer.body)
+
+    async def hold_in_room(
+        self, room_id: str, carrier_call_id: str, *, on: bool, sound_url: str | None = None
+    ) -> None:
+        """Set the participant's `Hold`."""
+        party = self._rest().conferences(room_id).participants(carrier_call_id)
+        async with _mapped():
+            if sound_url is None:
+                await party.update_async(hold=on)
+            else:
+                await party.update_async(hold=on, hold_url=sound_url, hold_method="POST")
+
+    async def announce_in_room(
+        self, room_id: str, url: str, *, carrier_call_id: str | None = None
+    ) -> None:
+        """Set `AnnounceUrl` of the conference, or of one participant."""
+        room = self._rest().conferences(room_id)
+        async with _mapped():
+            if carrier_call_id is None:
+                await room.update_async(announce_url=url, announce_method="POST")
+            else:
+                party = room.participants(carrier_call_id)
+                await party.update_async(announce_url=url, announce_method="POST")
 
     async def look_up(self, carrier_call_id: str) -> CarrierStatus:
         """Fetch the call."""
         client = self._rest()
-        with _mapped():
+        async with _mapped():
             call = await client.calls(carrier_call_id).fetch_async()
         return twilio_status(str(call.status))
 
     async def lines(self, number: str | None = None) -> Sequence[Line]:
         """List `IncomingPhoneNumbers`."""
         client = self._rest()
-        with _mapped():
+        async with _mapped():
             every = client.incoming_phone_numbers
             found = await (every.list_async(phone_number=number) if number else every.list_async())
         lines = [_line(each) for each in found]
@@ -228,7 +352,7 @@ class TwilioCarrier(Carrier):
     async def point(self, line_id: str, *, voice_url: str, status_url: str | None = None) -> Line:
         """Update an `IncomingPhoneNumber`."""
         client = self._rest()
-        with _mapped():
+        async with _mapped():
             updated = await client.incoming_phone_numbers(line_id).update_async(
                 voice_url=voice_url,
                 voice_method="POST",
@@ -268,14 +392,15 @@ def _line(resource: "IncomingPhoneNumberInstance") -> Line:
     )
 
 
-@contextmanager
-def _mapped() -> Generator[None]:
+@asynccontextmanager
+async def _mapped() -> AsyncGenerator[None]:
     """Turn the SDK's exceptions, and those of the HTTP client in it, into ours."""
     import aiohttp
     from twilio.base.exceptions import TwilioException, TwilioRestException
 
     try:
-        yield
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            yield
     except TwilioRestException as exc:
         msg = f"Twilio refused ({exc.status}, code {exc.code})"
         raise CarrierError(
@@ -287,6 +412,91 @@ def _mapped() -> Generator[None]:
     except TwilioException as exc:
         msg = f"Twilio's answer could not be read ({type(exc).__name__})"
         raise CarrierError(msg) from exc
-    except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+    except TimeoutError as exc:
+        msg = f"Twilio did not answer in {_ANSWER_WITHIN:g} s"
+        raise LinkTimeout(msg) from exc
+    except (aiohttp.ClientError, OSError) as exc:
         msg = f"Twilio cannot be reached ({type(exc).__name__})"
         raise LinkError(msg) from exc
+
+
+def _sequence(webhook: Webhook) -> int | None:
+    sequence = webhook.field("SequenceNumber")
+    return int(sequence) if sequence.isascii() and sequence.isdigit() else None
+
+
+def _verb(step: Step) -> Verb:
+    match step:
+        case PlaySound() | SayWords():
+            return _prompt(step)
+        case Wait():
+            return Pause(length=step.seconds)
+        case GoTo():
+            return Redirect(step.url)
+        case HangUp():
+            return Hangup()
+        case AskKey():
+            return Gather(
+                tuple(map(_prompt, step.prompts)),
+                action=step.answer_url,
+                timeout=step.within,
+                finish_on_key="",  # so that # is a key like all others
+                num_digits=1,
+            )
+        case DialParty():
+            return Dial(
+                (_party(step),),
+                action=step.ended_url,
+                answer_on_bridge=True,
+                caller_id=step.from_,
+                timeout=step.ring_timeout,
+            )
+        case EnterRoom():
+            return Dial(
+                (_conference(step),),
+                action=step.left_url,
+                hangup_on_star=step.left_url is not None,
+            )
+        case _:
+            assert_never(step)
+
+
+def _prompt(step: PlaySound | SayWords) -> Prompt:
+    if isinstance(step, SayWords):
+        return Say(step.text)
+    return Play(step.url, loop=0 if step.forever else 1)
+
+
+def _party(step: DialParty) -> Number | Sip:
+    if step.to.startswith(("sip:", "sips:")):
+        if step.send_digits:
+            msg = "send_digits: Twilio presses keys at telephone numbers, not at SIP addresses"
+            raise UsageError(msg)
+        return Sip(
+            step.to,
+            url=step.whisper_url,
+            status_callback=step.status_url,
+            status_callback_event=_PROGRESS if step.status_url else ("completed",),
+        )
+    return Number(
+        step.to,
+        url=step.whisper_url,
+        status_callback=step.status_url,
+        status_callback_event=_PROGRESS if step.status_url else ("completed",),
+        send_digits=step.send_digits or None,
+    )
+
+
+def _conference(step: EnterRoom) -> Conference:
+    return Conference(
+        step.room,
+        beep="false",
+        start_conference_on_enter=step.starts,
+        end_conference_on_exit=step.ends,
+        # People talk through it: the least delay that the company offers with a buffer.
+        jitter_buffer_size="small",
+        wait_url=step.wait_url,
+        status_callback=step.report_url,
+        status_callback_event=_ROOM_PROGRESS if step.report_url else (),
+        coach=step.coaches,
+    )

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from hookflash.events.base import Record, named
 
 __all__ = [
+    "AskCarrier",
     "CallAnswered",
     "CallCommand",
     "CallEnded",
@@ -19,6 +20,7 @@ __all__ = [
     "HangupRequested",
     "LegLost",
     "LegUp",
+    "MediaLent",
     "Outcome",
 ]
 
@@ -38,6 +40,8 @@ class CallState(StrEnum):
     DIALING = "dialing"
     RINGING = "ringing"
     ANSWERED = "answered"
+    AWAY = "away"
+    """Answered, and the carrier has its media: it waits, or talks to others, without us."""
     ENDING = "ending"
     ENDED = "ended"
 
@@ -76,7 +80,7 @@ class CarrierStatus(Record, frozen=True, kw_only=True):
 
 @named("call.leg_up")
 class LegUp(Record, frozen=True, kw_only=True):
-    """The call's media path is open; somebody (or something) answered."""
+    """The call's media path is open, for the first time or again; somebody answered."""
 
 
 @named("call.leg_lost")
@@ -88,6 +92,11 @@ class LegLost(Record, frozen=True, kw_only=True):
     """
 
     reason: str
+
+
+@named("call.media_lent")
+class MediaLent(Record, frozen=True, kw_only=True):
+    """The carrier is about to take the media of an answered call away; the call goes on."""
 
 
 @named("call.hangup_requested")
@@ -110,6 +119,11 @@ class EndCarrierCall(Record, frozen=True, kw_only=True):
     """
 
     cancel: bool
+
+
+@named("call.ask_carrier")
+class AskCarrier(Record, frozen=True, kw_only=True):
+    """Ask the carrier where the call is: its reports get lost. A `CarrierStatus` answers."""
 
 
 @named("call.ringing")
@@ -140,6 +154,6 @@ class CallEnded(Record, frozen=True, kw_only=True):
     duration: float = 0.0
 
 
-CallEvent: TypeAlias = CarrierStatus | LegUp | LegLost | HangupRequested
+CallEvent: TypeAlias = CarrierStatus | LegUp | LegLost | MediaLent | HangupRequested
 CallLifecycleEvent: TypeAlias = CallRinging | CallAnswered | CallEnded
-CallCommand: TypeAlias = EndCarrierCall | CallRinging | CallAnswered | CallEnded
+CallCommand: TypeAlias = EndCarrierCall | AskCarrier | CallRinging | CallAnswered | CallEnded

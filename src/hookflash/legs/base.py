@@ -9,6 +9,7 @@ A subclass only spells: how to send a frame, a mark, a clear, and how to close.
 """
 
 import asyncio
+import itertools
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -54,10 +55,14 @@ __all__ = [
     "LegTap",
     "Played",
     "Playout",
+    "TapOf",
 ]
 
 DigitsBy: TypeAlias = Literal["signal", "audio"]
 """How keys cross a leg."""
+TapOf: TypeAlias = Literal["party", "heard", "speech"]
+"""What is recorded of a leg: what its party says; what its party hears; or of that our own
+utterances alone, without beds such as music, a background or the others in a bridge."""
 
 # Frames of a run are reported to the playout machine together; half a second bounds how much
 # a crash could leave unreported.
@@ -125,18 +130,18 @@ class LegListener(Protocol):
 
 
 class LegTap(Protocol):
-    """Who records both sides. Called on the loop's thread; must not block."""
+    """Who records a leg. Called on the loop's thread; must not block."""
 
-    def tap_in(self, pcm: bytes, at: float) -> None:
-        """Audio from the party, received at `at`."""
-        ...
-
-    def tap_out(self, pcm: bytes, at: float) -> None:
-        """Audio to the party, which will begin to hear it at `at`."""
+    def tap_sound(self, pcm: bytes, at: float) -> None:
+        """20 ms of PCM16, which the party began to say, or will begin to hear, at `at`."""
         ...
 
     def tap_cut(self, at: float) -> None:
-        """Nothing that was to be heard after `at` will be heard."""
+        """Nothing that was to be heard after `at` will be heard. Not told of what a party says."""
+        ...
+
+    def tap_closed(self) -> None:
+        """The leg is over."""
         ...
 
 
@@ -311,6 +316,8 @@ class Leg(ABC):
         tape: where the leg's machine writes, if anywhere.
         lead: seconds that sending is ahead of real time. The peer's buffer rides out our jitter
             for that long, and a clear has no more than that to drop.
+        outlives_link: whether the link may end without the leg: another is expected in its place.
+            What is played meanwhile waits; nothing is heard.
     """
 
     def __init__(
@@ -326,10 +333,11 @@ class Leg(ABC):
         self.sample_rate = sample_rate
         self.capabilities = capabilities
         self.lead = lead
+        self.outlives_link = False
         self.tape = tape
         self._loop = asyncio.get_running_loop()
         self._listeners: list[LegListener] = []
-        self._taps: list[LegTap] = []
+        self._taps: dict[TapOf, tuple[LegTap, ...]] = {"party": (), "heard": (), "speech": ()}
         self._frame_bytes = frame_bytes(sample_rate)
         self._bytes_per_ms = sample_rate * 2 / 1000
         self._ordinal = 0
@@ -346,6 +354,7 @@ class Leg(ABC):
         self._bed_sent: deque[bytes] = deque(maxlen=math.ceil(lead / TICK) + 2)
         self._bed_rest = b""
         self._paused = False
+        self._linked = True
         self._entry: TickerEntry | None = None
         by_ear = capabilities.digits_in == "audio"
         self._inband_digits = InbandDigits(sample_rate) if by_ear else None
@@ -391,13 +400,21 @@ class Leg(ABC):
         """Tell it no more. Idempotent."""
         self._listeners = [other for other in self._listeners if other is not listener]
 
-    def tap(self, tap: LegTap) -> None:
-        """Let `tap` record both sides, from now on."""
-        self._taps.append(tap)
+    def tap(self, tap: LegTap, of: TapOf) -> None:
+        """Let `tap` record one side, from now on.
+
+        Raises:
+            LegClosed: the leg is over.
+        """
+        if self._close_reason is not None:
+            msg = f"the leg is closed ({self._close_reason})"
+            raise LegClosed(msg)
+        self._taps[of] += (tap,)
 
     def untap(self, tap: LegTap) -> None:
         """Let it record no more. Idempotent."""
-        self._taps = [other for other in self._taps if other is not tap]
+        for of, taps in self._taps.items():
+            self._taps[of] = tuple(other for other in taps if other is not tap)
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """Iterate over the party's audio from now until the leg is closed.
@@ -539,6 +556,11 @@ class Leg(ABC):
         """Whether the leg is over."""
         return self._close_reason is not None
 
+    @property
+    def linked(self) -> bool:
+        """Whether there is a link: audio goes both ways."""
+        return self._linked and self._close_reason is None
+
     async def wait_closed(self) -> str:
         """Wait until the leg is over; return why."""
         return await asyncio.shield(self._closed)
@@ -547,8 +569,8 @@ class Leg(ABC):
 
     def _heard_audio(self, pcm: bytes) -> None:
         at = self._loop.time()
-        for tap in self._taps:
-            tap.tap_in(pcm, at)
+        for tap in self._taps["party"]:
+            tap.tap_sound(pcm, at - len(pcm) / 2 / self.sample_rate)
         by_ear = self._inband_digits
         keys = by_ear.hear(pcm, at) if by_ear is not None else ()
         if by_ear is not None and by_ear.held:
@@ -572,6 +594,26 @@ class Leg(ABC):
         self._report_run()
         self._driver.feed(MarkPassed(mark=mark))
 
+    def _link_over(self, reason: str) -> None:
+        """The link has ended, and the leg with it unless it is to outlive its link."""
+        if not self.outlives_link:
+            self._over(reason)
+        elif self.linked:
+            # No mark comes back any more: what was not heard by now will not be.
+            self.clear()
+            self._linked = False
+            self._stop_ticking()
+            now = self._loop.time()
+            self._tell_cut(now)
+            self._bed_over()
+            self._heard_until = self._speech_until = self._bed_until = now
+
+    def _link_up(self) -> None:
+        """There is a link again; what has waited is sent."""
+        self.outlives_link = False
+        self._linked = True
+        self._wake()
+
     def _over(self, reason: str) -> None:
         """The link is gone, or we let it go. Tells everyone, once."""
         if self._close_reason is not None:
@@ -585,8 +627,9 @@ class Leg(ABC):
         self._driver.feed(PlayoutClosed())
         self._driver.close()
         now = self._loop.time()
-        for tap in self._taps:
-            tap.tap_cut(now)
+        self._tell_cut(now)
+        for tap in itertools.chain.from_iterable(tuple(self._taps.values())):
+            tap.tap_closed()
         for listener in tuple(self._listeners):
             listener.leg_closed(reason)
         if not self._closed.done():
@@ -627,7 +670,8 @@ class Leg(ABC):
     # Pacing.
 
     def _has_work(self) -> bool:
-        return bool(self._beds or self._bed_rest or (self._to_send and not self._paused))
+        work = self._beds or self._bed_rest or (self._to_send and not self._paused)
+        return bool(work) and self._linked
 
     def _wake(self) -> None:
         if self._close_reason is not None or not self._has_work():
@@ -683,8 +727,11 @@ class Leg(ABC):
                 self._report_run()
                 self._stop_ticking()
                 return
-            for tap in self._taps:
-                tap.tap_out(frame, self._next_due)
+            for tap in self._taps["heard"]:
+                tap.tap_sound(frame, self._next_due)
+            if speech is not None:
+                for tap in self._taps["speech"]:
+                    tap.tap_sound(speech[1], self._next_due)
             self._send_frame(frame)
             due = self._next_due
             self._next_due = self._heard_until = due + TICK
@@ -779,14 +826,17 @@ class Leg(ABC):
     def _drop(self, now: float) -> None:
         """Let the peer drop what was not heard, and take back what of it was a bed."""
         self._send_clear()
-        for tap in self._taps:
-            tap.tap_cut(now)
+        self._tell_cut(now)
         if self._beds:
             sent = b"".join(self._bed_sent)
             unheard = 2 * round((self._heard_until - now) * self.sample_rate)
             self._bed_rest = sent[max(0, len(sent) - unheard) :] + self._bed_rest
             self._bed_sent.clear()
         self._heard_until = self._speech_until = self._bed_until = now
+
+    def _tell_cut(self, now: float) -> None:
+        for tap in self._taps["heard"] + self._taps["speech"]:
+            tap.tap_cut(now)
 
     def _obey(self, command: PlayoutCommand) -> None:
         match command:

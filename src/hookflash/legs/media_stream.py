@@ -110,6 +110,8 @@ class MediaStreamLeg(Leg):
             raise ProtocolError(msg)
         self.stream_id = started.stream_id
         self.refused: Counter[str] = Counter()
+        self._dialect = dialect
+        self._encoding = started.encoding
         self._socket = socket
         self._decode, self._encode = codec
         self._writer = dialect.writer(started.stream_id)
@@ -119,7 +121,28 @@ class MediaStreamLeg(Leg):
             sample_rate=started.sample_rate, capabilities=dialect.capabilities, tape=tape
         )
 
+    def relink(self, socket: Socket, started: StreamStarted) -> bool:
+        """Go on with another socket in place of the one that ended; return whether that is done.
+
+        It is not if the leg is over, if it does not wait for another link (`outlives_link`), or if
+        the stream is not like the first one.
+        """
+        alike = (started.encoding, started.sample_rate) == (self._encoding, self.sample_rate)
+        if self.closed or not self.outlives_link or not alike:
+            return False
+        self._link_over("replaced")  # the carrier may describe the new one first
+        self.stream_id = started.stream_id
+        self._socket = socket
+        self._writer = self._dialect.writer(started.stream_id)
+        self._framer = Framer(started.sample_rate)
+        self._link_up()
+        return True
+
     # From the socket.
+
+    def is_on(self, socket: Socket) -> bool:
+        """Whether this socket is its link, and not one before it."""
+        return self._socket is socket
 
     def event_received(self, event: MediaEvent) -> None:
         """Take what the carrier said."""
@@ -140,7 +163,7 @@ class MediaStreamLeg(Leg):
             case DigitPressed():
                 self._heard_digit(event.digit)
             case StreamStopped():
-                self._over("peer_stopped")
+                self._link_over("peer_stopped")
                 self._socket.close()
             case StreamRefused():
                 self._refuse(event.why)
@@ -151,7 +174,7 @@ class MediaStreamLeg(Leg):
 
     def link_closed(self, code: int) -> None:
         """The socket is gone."""
-        self._over("peer_closed" if code == 1000 else "link_lost")
+        self._link_over("peer_closed" if code == 1000 else "link_lost")
 
     def _refuse(self, why: str) -> None:
         self.refused[why] += 1
@@ -207,7 +230,8 @@ class MediaStreamDoor:
         """Take one message."""
         event = self._dialect.parse(message) if is_text else StreamRefused(why="binary")
         if self._leg is not None:
-            self._leg.event_received(event)
+            if self._leg.is_on(self._socket):
+                self._leg.event_received(event)
         elif self._turned_away:
             return
         elif isinstance(event, StreamStarted):
@@ -221,7 +245,7 @@ class MediaStreamDoor:
     def socket_closed(self, code: int) -> None:
         """The socket is gone."""
         self._timer.cancel()
-        if self._leg is not None:
+        if self._leg is not None and self._leg.is_on(self._socket):
             self._leg.link_closed(code)
 
     def _too_late(self) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.call import (
+    AskCarrier,
     CallAnswered,
     CallCommand,
     CallEnded,
@@ -20,6 +21,7 @@ from hookflash.events.call import (
     HangupRequested,
     LegLost,
     LegUp,
+    MediaLent,
     Outcome,
 )
 
@@ -47,8 +49,15 @@ TRANSITIONS: Mapping[CallState, Mapping[str, tuple[CallState, ...]]] = {
         CarrierStatus.name: (CallState.ANSWERED, CallState.ENDED),
         LegUp.name: (CallState.ANSWERED,),
         LegLost.name: (CallState.ENDING,),
+        MediaLent.name: (CallState.AWAY,),
         HangupRequested.name: (CallState.ENDING,),
         "tick": (CallState.ANSWERED, CallState.ENDING),
+    },
+    CallState.AWAY: {
+        CarrierStatus.name: (CallState.AWAY, CallState.ENDED),
+        LegUp.name: (CallState.ANSWERED,),
+        HangupRequested.name: (CallState.ENDING,),
+        "tick": (CallState.AWAY,),
     },
     CallState.ENDING: {
         CarrierStatus.name: (CallState.ENDING, CallState.ENDED),
@@ -74,6 +83,9 @@ class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
     hangup_timeout: float = 5.0
     """From our order to end the call to the carrier's word that it did. Reports of an ended
     call come within a second or two; more than this and the report was lost."""
+    away_check: float = 30.0
+    """Between two questions to the carrier whether a call whose media it has still lives. Only a
+    lost report needs one."""
     settle: float = 2.0
     """From the peer ending the media path to the carrier's word on how the call ended; the two
     travel by different ways and either may be first."""
@@ -143,6 +155,10 @@ class CallMachine:
                 commands = self._carrier_status(event, now)
             case LegUp():
                 commands = self._answer(now, None)
+            case MediaLent():
+                self._state = CallState.AWAY
+                self._deadline = now + self._config.away_check
+                commands = []
             case LegLost():
                 commands = self._leg_lost(event.reason, now)
             case HangupRequested():
@@ -181,9 +197,9 @@ class CallMachine:
 
     def _answer(self, now: float, leg_due: float | None) -> list[CallCommand]:
         self._deadline = leg_due
-        if self._state is CallState.ANSWERED:
+        was, self._state = self._state, CallState.ANSWERED
+        if was in (CallState.ANSWERED, CallState.AWAY):
             return []
-        self._state = CallState.ANSWERED
         self._answered_at = now
         return [CallAnswered()]
 
@@ -201,7 +217,7 @@ class CallMachine:
 
     def _hang_up(self, reason: str, now: float) -> list[CallCommand]:
         outcome = Outcome.CANCELED
-        if self._state is CallState.ANSWERED:
+        if self._state in (CallState.ANSWERED, CallState.AWAY):
             # Whoever finds out that a machine has answered hangs up with that reason.
             machine = reason == Outcome.VOICEMAIL
             outcome = Outcome.VOICEMAIL if machine else Outcome.COMPLETED
@@ -210,6 +226,9 @@ class CallMachine:
     def _time_out(self, now: float) -> list[CallCommand]:
         if self._state is CallState.ANSWERED:
             return self._end(_NO_MEDIA, now)
+        if self._state is CallState.AWAY:
+            self._deadline = now + self._config.away_check
+            return [AskCarrier()]
         if self._state is not CallState.ENDING:
             return self._end(_NO_ANSWER, now)
         if not self._verdict.sure:

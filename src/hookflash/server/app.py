@@ -7,6 +7,8 @@
 | `/{carrier}/voice` | asks what to do with a call to one of our lines |
 | `/{carrier}/status` | reports where a call is |
 | `/{carrier}/media` | the WebSocket of a call's audio |
+| `/{carrier}/callback/{token}` | whatever was asked of it for one call, such as a transfer |
+| `/{carrier}/sound/{token}.wav` | a sound to play on one call |
 | `/healthz` | 200 while the process lives |
 | `/readyz` | 200 while new calls are taken, 503 while it starts, drains or is full |
 | `/metrics` | figures for Prometheus, if `Settings.metrics` is on |
@@ -30,6 +32,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from hookflash.audio.frames import Pcm
+from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call, current_call
 from hookflash.carriers.base import Answer, Carrier, Webhook
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
@@ -43,6 +47,7 @@ from hookflash.runtime.log import call_scope, mask
 from hookflash.runtime.tape import Tape
 from hookflash.runtime.tasks import TaskOwner
 from hookflash.runtime.websocket import MAX_MESSAGE_BYTES, Socket, converse
+from hookflash.server.addresses import Addresses
 from hookflash.server.prometheus import PrometheusFigures
 from hookflash.server.settings import Settings, checked_public_url
 from hookflash.wire.forms import Form, parse_form
@@ -87,6 +92,7 @@ class App:
         self._by_carrier_id: dict[str, Call] = {}
         self._waiting: dict[str, Call] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
+        self._addresses = Addresses(lambda: f"{self.public_url}/{self.carrier.name}")
         self._tasks: TaskOwner | None = None
         self._draining = False
         self._figures: PrometheusFigures | None = None
@@ -97,6 +103,8 @@ class App:
                 Route("/{carrier}/voice", self._voice, methods=["GET", "POST"]),
                 Route("/{carrier}/status", self._status, methods=["GET", "POST"]),
                 WebSocketRoute("/{carrier}/media", self._media),
+                Route("/{carrier}/callback/{token}", self._callback, methods=["GET", "POST"]),
+                Route("/{carrier}/sound/{token}.wav", self._sound),
                 Route("/healthz", self._health),
                 Route("/readyz", self._ready),
                 *([Route("/metrics", self._metrics)] if self._figures is not None else []),
@@ -191,7 +199,7 @@ class App:
             placed = await self.carrier.place(
                 to=to,
                 from_=from_,
-                answer=self._media_answer(call),
+                answer=self.media_answer(call),
                 status_url=f"{self.public_url}/{self.carrier.name}/status",
                 ring_timeout=ring_timeout,
             )
@@ -282,7 +290,7 @@ class App:
     def _keep(self, call: Call) -> None:
         self._calls[call.id] = call
         call.record_dir = self.settings.record_dir
-        call.dialler = self.dial
+        call.control = self
         if self._figures is not None:
             call.observers.append(self._figures.happened)
         if call.carrier_call_id is not None:
@@ -306,7 +314,18 @@ class App:
             call.tape.close()
         self._watches.pop(call.id, None)
 
-    def _media_answer(self, call: Call) -> Answer:
+    # For calls.
+
+    def callback(self, responder: Responder) -> Address:
+        """Let the carrier tell us something for one call; as `CallControl.callback`."""
+        return self._addresses.callback(responder)
+
+    def sound(self, pcm: Pcm, rate: int) -> Address:
+        """Let the carrier fetch a sound for one call; as `CallControl.sound`."""
+        return self._addresses.sound(pcm, rate)
+
+    def media_answer(self, call: Call) -> Answer:
+        """Return the instruction that brings a call's audio to us."""
         token = new_token()
         self._waiting[token] = call
         url = f"ws{self.public_url.removeprefix('http')}/{self.carrier.name}/media"
@@ -352,7 +371,7 @@ class App:
             )
             reason = "busy"
         if reason is None:
-            return _document(self._media_answer(call))
+            return _document(self.media_answer(call))
         rejected = Outcome.BUSY if reason == "busy" else Outcome.REJECTED
         call.report(CarrierStatus(state=CallState.ENDED, outcome=rejected))
         return _document(carrier.reject(reason))
@@ -382,6 +401,20 @@ class App:
         if call is not None:
             call.report(report.status)
         return Response(status_code=204)
+
+    async def _callback(self, request: Request) -> Response:
+        carrier = self._carrier_of(request)
+        webhook = await self._checked(request, carrier)
+        responder = self._addresses.responder(request.path_params["token"])
+        if responder is None:  # late: what it is about is over
+            return Response(status_code=204)
+        answer = await responder(webhook)
+        return Response(status_code=204) if answer is None else _document(answer)
+
+    async def _sound(self, request: Request) -> Response:
+        self._carrier_of(request)
+        wav = self._addresses.wav(request.path_params["token"])
+        return Response(status_code=404) if wav is None else Response(wav, media_type="audio/wav")
 
     def _carrier_of(self, connection: HTTPConnection) -> Carrier:
         if connection.path_params["carrier"] != self.carrier.name:
@@ -446,10 +479,17 @@ class App:
     def _claim(self, started: StreamStarted, socket: Socket) -> MediaStreamLeg | None:
         """Give a described stream its call, if it knows the call's secret; once."""
         call = self._waiting.pop(started.parameters.get(_TOKEN, ""), None)
-        if call is None or call.ended is not None or call.leg is not None:
+        if call is None or call.ended is not None:
             return None
         if call.carrier_call_id is not None and call.carrier_call_id != started.call_id:
             return None
+        if call.leg is not None:
+            # Its own stream, back from where the carrier had it.
+            leg = call.leg
+            if not isinstance(leg, MediaStreamLeg) or not leg.relink(socket, started):
+                return None
+            call.media_back()
+            return leg
         with call_scope(call.id):
             leg = MediaStreamLeg(socket, _DIALECTS[self.carrier.name], started, tape=call.tape)
             call.attach(leg)

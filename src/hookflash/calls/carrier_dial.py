@@ -1,0 +1,136 @@
+"""The carrier rings somebody on behalf of a call, and connects the two without us."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from hookflash.calls.addresses import Address, Responder
+from hookflash.calls.call import Call, CallControl
+from hookflash.carriers.base import (
+    Answer,
+    CarrierReport,
+    DialEnded,
+    DialParty,
+    HangUp,
+    Step,
+    Webhook,
+)
+from hookflash.errors import UsageError
+from hookflash.events.call import CallState
+
+__all__ = ["CarrierDial", "DialFollower"]
+
+# What carriers take.
+_LEAST_RING, _MOST_RING = 5, 600
+
+
+class DialFollower(Protocol):
+    """Who decides what becomes of it."""
+
+    def progressed(self, report: CarrierReport) -> None:
+        """The carrier says where the call to the party is."""
+        ...
+
+    def answered(self, carrier_call_id: str) -> None:
+        """Somebody or something has answered, and hears `whisper` next. Not told without one."""
+        ...
+
+    async def pressed(self, key: str) -> None:
+        """They have pressed a key that a whisper asked for; they hear `whisper` next."""
+        ...
+
+    def whisper(self) -> Sequence[Step]:
+        """Return what they hear before they are connected; nothing connects them."""
+        ...
+
+    async def ended(self, ended: DialEnded) -> Answer:
+        """The two are not connected, or no longer; return what the call does next."""
+        ...
+
+
+class CarrierDial:
+    """One party that is rung for a call. `close` it when that is over.
+
+    Attributes:
+        whisper_url: asks `DialFollower.whisper` again; for a `GoTo` at the end of one.
+        key_url: for an `AskKey` in a whisper.
+    """
+
+    def __init__(
+        self, control: CallControl, call: Call, follower: DialFollower, *, whispers: bool
+    ) -> None:
+        """Make the addresses; nobody is rung before the call is told to do `step`.
+
+        Args:
+            control: the application.
+            call: whom the party is to talk with.
+            follower: is told, and asked.
+            whispers: whether the party hears something before they are connected.
+
+        Raises:
+            UsageError: the carrier cannot ring anybody for a call.
+        """
+        if not control.carrier.dials:
+            msg = f"{control.carrier.name} cannot ring somebody for a call"
+            raise UsageError(msg)
+        self._carrier = control.carrier
+        self._call = call
+        self._follower = follower
+        self._whispers = whispers
+        self._addresses: list[Address] = []
+
+        def address(responder: Responder) -> str:
+            made = control.callback(responder)
+            self._addresses.append(made)
+            return made.url
+
+        self._status_url = address(self._progressed)
+        self._ended_url = address(self._ended)
+        self.whisper_url = address(self._answered) if whispers else ""
+        self.key_url = address(self._pressed) if whispers else ""
+
+    def step(self, to: str, from_: str, *, ring_timeout: float, send_digits: str = "") -> DialParty:
+        """Return what the call is to be told to do.
+
+        Args:
+            to: E.164 or a `sip:` address.
+            from_: the number that they see.
+            ring_timeout: seconds; the carrier takes 5 to 600.
+            send_digits: keys to press once they have answered.
+        """
+        return DialParty(
+            to=to,
+            from_=from_,
+            ring_timeout=min(max(round(ring_timeout), _LEAST_RING), _MOST_RING),
+            ended_url=self._ended_url,
+            whisper_url=self.whisper_url or None,
+            status_url=self._status_url,
+            send_digits=send_digits,
+        )
+
+    def close(self) -> None:
+        """Take no more notice of it. Idempotent."""
+        for address in self._addresses:
+            address.close()
+
+    # What the carrier tells.
+
+    async def _progressed(self, webhook: Webhook) -> None:
+        self._follower.progressed(self._carrier.read_report(webhook))
+
+    async def _answered(self, webhook: Webhook) -> Answer:
+        self._follower.answered(self._carrier.read_report(webhook).carrier_call_id)
+        return self._carrier.write(*self._follower.whisper())
+
+    async def _pressed(self, webhook: Webhook) -> Answer:
+        await self._follower.pressed(self._carrier.read_key(webhook))
+        return self._carrier.write(*self._follower.whisper())
+
+    async def _ended(self, webhook: Webhook) -> Answer:
+        own = self._carrier.read_report(webhook).status
+        if own.state is CallState.ENDED:
+            self._call.report(own)
+        if self._call.ended is not None:
+            return self._carrier.write(HangUp())
+        if not self._call.lent:  # that is why it is over
+            return self._call.way_back()
+        return await self._follower.ended(self._carrier.read_dial_ended(webhook))

@@ -1,0 +1,251 @@
+"""Handing a call to somebody without a word to them before."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from hookflash.audio.frames import frame_bytes
+from hookflash.audio.tones import ringback
+from hookflash.calls.bridge import Bridge
+from hookflash.calls.call import Call, CallControl, CallNotAnswered
+from hookflash.calls.carrier_dial import CarrierDial
+from hookflash.carriers.base import Answer, CarrierReport, DialEnded, HangUp, Step
+from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
+from hookflash.events.call import CallState, CarrierStatus, Outcome
+from hookflash.legs.base import Leg
+
+__all__ = ["TransferOutcome", "TransferVia", "transfer"]
+
+TransferVia: TypeAlias = Literal["auto", "carrier", "bridge"]
+"""Who connects the two: the carrier alone, or our process, through which they then talk."""
+
+# Beyond the ringing: an order, two reports, a stream that comes back.
+_CARRIER_TAKES = 15.0
+_LEAST_RING, _MOST_RING = 5.0, 600.0
+# SIP statuses have three digits; a carrier's own codes have more.
+_SIP_STATUS = re.compile(r"[1-6]\d\d")
+
+
+class TransferOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transfer came to.
+
+    Attributes:
+        success: the two are connected, and the call is out of our hands.
+        outcome: how the call to the other party ended; `completed` if they are connected,
+            `canceled` if the caller hung up first.
+        cause: the carrier's own word or code.
+        sip_code: the SIP status that it ended with, 100 to 699, where the carrier tells.
+        via: who has, or would have, connected them.
+    """
+
+    success: bool
+    outcome: Outcome
+    cause: str | None = None
+    sip_code: int | None = None
+    via: Literal["carrier", "bridge"]
+
+
+def _failed(
+    via: Literal["carrier", "bridge"], outcome: Outcome | None, cause: str | None
+) -> TransferOutcome:
+    return TransferOutcome(
+        success=False,
+        outcome=outcome or Outcome.FAILED,
+        cause=cause,
+        sip_code=int(cause) if cause is not None and _SIP_STATUS.fullmatch(cause) else None,
+        via=via,
+    )
+
+
+async def transfer(
+    call: Call,
+    to: str,
+    *,
+    from_: str | None = None,
+    ring_timeout: float = 30.0,
+    via: TransferVia = "auto",
+) -> TransferOutcome:
+    """Hand a call to somebody; the caller hears ringing meanwhile.
+
+    If they answer, the two talk until one hangs up, and then the other's call ends as well. If
+    not, the call is as it was: its audio is back when this returns.
+
+    Args:
+        call: answered.
+        to: E.164 or a `sip:` address.
+        from_: the number that they see; None: our line on the call.
+        ring_timeout: seconds, 5 to 600.
+        via: `carrier` takes the audio away from us, `bridge` keeps it; `auto` is the carrier if it
+            can.
+
+    Raises:
+        UsageError: a value is out of its range, `to` is on the call already, or the call has no
+            carrier that could do it.
+        SessionClosed: the call has no leg, or it is over.
+    """
+    if not _LEAST_RING <= ring_timeout <= _MOST_RING:
+        msg = f"ring_timeout is {ring_timeout}; give seconds from 5 to 600"
+        raise UsageError(msg)
+    if not to or to == call.party:
+        msg = "to is empty, or who is on the call already; give somebody else's number"
+        raise UsageError(msg)
+    control = call.control
+    if control is None:
+        msg = "this call has no carrier account to transfer it with; use a call of an App"
+        raise UsageError(msg)
+    if via == "carrier" or (via == "auto" and control.carrier.dials):
+        return await _ByCarrier(call, control).run(to, from_ or call.line, ring_timeout)
+    return await _ByBridge(call).run(to, from_, ring_timeout)
+
+
+class _ByCarrier:
+    """The carrier dials, and connects. As a `DialFollower`."""
+
+    def __init__(self, call: Call, control: CallControl) -> None:
+        self._call = call
+        self._control = control
+        self._status: CarrierStatus | None = None
+        self._done: asyncio.Future[TransferOutcome] = asyncio.get_running_loop().create_future()
+
+    async def run(self, to: str, from_: str, ring_timeout: float) -> TransferOutcome:
+        call = self._call
+        dial = CarrierDial(self._control, call, self, whispers=False)
+        over = asyncio.ensure_future(call.wait_ended())
+        # The call may outlive us by hours, and its end is told there.
+        over.add_done_callback(lambda _: dial.close())
+        try:
+            await call.lend(dial.step(to, from_, ring_timeout=ring_timeout))
+        except (CarrierError, LinkError) as exc:
+            dial.close()
+            return _failed("carrier", Outcome.FAILED, exc.reason)
+        waits: set[asyncio.Future[Any]] = {self._done, over}
+        await asyncio.wait(
+            waits, timeout=ring_timeout + _CARRIER_TAKES, return_when=asyncio.FIRST_COMPLETED
+        )
+        if self._done.done():
+            outcome = self._done.result()
+        elif over.done():
+            return _failed("carrier", Outcome.CANCELED, None)
+        else:
+            outcome = _failed("carrier", Outcome.NO_ANSWER, None)
+            self._done.set_result(outcome)
+        if not outcome.success:
+            await self._come_back(dial)
+        return outcome
+
+    async def _come_back(self, dial: CarrierDial) -> None:
+        call = self._call
+        try:
+            await call.wait_back()
+        except HookflashError:
+            if call.ended is None:
+                await call.fetch()
+        dial.close()
+
+    # As the dial's follower.
+
+    def progressed(self, report: CarrierReport) -> None:
+        """The party rings, has answered, or is gone."""
+        status = report.status
+        if status.state is CallState.ENDED:
+            self._status = status
+        if status.state is CallState.ANSWERED:
+            self._connected()
+
+    def answered(self, carrier_call_id: str) -> None:
+        """Of a whisper, which there is not."""
+
+    async def pressed(self, key: str) -> None:
+        """Of a whisper, which there is not."""
+
+    def whisper(self) -> Sequence[Step]:
+        """Say nothing."""
+        return ()
+
+    async def ended(self, ended: DialEnded) -> Answer:
+        """They are not connected, or no longer."""
+        if ended.connected:
+            self._connected()
+        if not self._done.done():
+            status = self._status or ended.status
+            self._done.set_result(_failed("carrier", status.outcome, status.cause))
+        if self._done.result().success:
+            self._call.end("other_party_left")
+            return self._control.carrier.write(HangUp())
+        return self._call.way_back()
+
+    def _connected(self) -> None:
+        if not self._done.done():
+            self._done.set_result(
+                TransferOutcome(success=True, outcome=Outcome.COMPLETED, via="carrier")
+            )
+
+
+class _ByBridge:
+    """We dial, and connect."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def run(self, to: str, from_: str | None, ring_timeout: float) -> TransferOutcome:
+        call, leg = self._call, self._call.leg
+        try:
+            other = await call.dial_another(to, from_=from_, ring_timeout=ring_timeout)
+        except (CarrierError, LinkError) as exc:
+            return _failed("bridge", Outcome.FAILED, exc.reason)
+        assert leg is not None
+        ringing = _Ringing(leg.sample_rate)
+        leg.lay_bed(ringing)
+        try:
+            answer = asyncio.ensure_future(other.answer())
+            over = asyncio.ensure_future(call.wait_ended())
+            waits: set[asyncio.Future[Any]] = {answer, over}
+            await asyncio.wait(waits, timeout=ring_timeout, return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            if not answer.done():
+                answer.cancel()
+                await other.hangup("transfer_ended")
+                gone = call.ended is not None
+                return _failed("bridge", Outcome.CANCELED if gone else Outcome.NO_ANSWER, None)
+            theirs = answer.result()
+        except CallNotAnswered as exc:
+            return _failed("bridge", exc.outcome, exc.cause)
+        except BaseException:
+            other.end("transfer_ended")
+            raise
+        finally:
+            leg.lift_bed(ringing)
+        return self._connect(leg, other, theirs)
+
+    def _connect(self, leg: Leg, other: Call, theirs: Leg) -> TransferOutcome:
+        def left(_leg: Leg, _reason: str) -> None:
+            self._call.end("other_party_left")
+            other.end("other_party_left")
+
+        bridge = Bridge(on_left=left)
+        try:
+            bridge.join(leg)
+            bridge.join(theirs)
+        except HookflashError as exc:  # one of the two has hung up at this very moment
+            other.end("transfer_ended")
+            return _failed("bridge", Outcome.FAILED, exc.reason)
+        self._call.handed_over = other.handed_over = True
+        return TransferOutcome(success=True, outcome=Outcome.COMPLETED, via="bridge")
+
+
+class _Ringing:
+    """What the caller hears until somebody answers. As a `LegBed`."""
+
+    def __init__(self, rate: int) -> None:
+        self._size = frame_bytes(rate)
+        self._pcm = ringback(rate)
+        self._place = 0
+
+    def next_frame(self, *, speech: bool) -> bytes | None:
+        """Return the next 20 ms, again and again."""
+        frame = self._pcm[self._place : self._place + self._size]
+        self._place = (self._place + self._size) % len(self._pcm)
+        return frame
