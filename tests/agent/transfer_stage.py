@@ -8,8 +8,12 @@ from typing import Any
 from tests.agent.stage import Script, Stage, on_stage
 
 from hookflash.agent import Agent, SessionOptions
+from hookflash.audio.frames import Pcm
+from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call
 from hookflash.calls.transfer_types import PhoneDestination, WarmTransferConfig
+from hookflash.carriers.base import Answer, Carrier
+from hookflash.carriers.twilio import TwilioCarrier
 from hookflash.errors import CarrierError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.transfer import WarmTransferPhaseReached, WarmTransferResult
@@ -21,8 +25,16 @@ SUMMARY = "They want their money back."
 OPTIONS = SessionOptions(apology="Sorry.", not_understood="Pardon?", wording=None)
 
 
+class PlainCarrier(TwilioCarrier):
+    """Has neither conferences, nor dials for a call."""
+
+    name = "plain"
+    has_rooms = False
+    dials = False
+
+
 class Desk:
-    """Phones at which supervisors sit; a dialler."""
+    """Phones at which supervisors sit, on a carrier that can do nothing but dial."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -31,8 +43,18 @@ class Desk:
         self.refuses: CarrierError | None = None
         self.answers_early = False
         self._rung = asyncio.Event()
+        self.carrier: Carrier = PlainCarrier("AC" + "0" * 32, "token")
 
-    async def __call__(self, to: str, from_: str, *, ring_timeout: float) -> Call:
+    def media_answer(self, call: Call) -> Answer:
+        raise NotImplementedError
+
+    def callback(self, responder: Responder) -> Address:
+        raise NotImplementedError
+
+    def sound(self, pcm: Pcm, rate: int) -> Address:
+        raise NotImplementedError
+
+    async def dial(self, to: str, from_: str, *, ring_timeout: float) -> Call:
         if self.refuses is not None:
             raise self.refuses
         call = Call(direction="outbound", from_=from_, to=to)
@@ -72,7 +94,7 @@ class TransferStage:
         call = stage.session.call
         assert call is not None
         self.call = call
-        self.call.dialler = self.desk
+        self.call.control = self.desk
 
     def begin(self, **config: Any) -> "asyncio.Task[WarmTransferResult]":
         """Ask for a transfer from outside of any tool."""

@@ -6,7 +6,7 @@ machine, which decides; nothing of the caller's is known to the session before t
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hookflash.agent.answers import Answer
 from hookflash.agent.sound import HoldMusic
@@ -14,6 +14,8 @@ from hookflash.agent.tools import StopResponse, Tool, find_tools, function_tool
 from hookflash.agent.utterance import UtteranceHandle
 from hookflash.calls.transfer_types import WarmTransferConfig
 from hookflash.errors import HookflashError, SessionClosed
+from hookflash.events import Record
+from hookflash.events.session import ErrorOccurred, SessionClosedEvent
 from hookflash.events.transfer import (
     BriefingDeclined,
     BriefingDone,
@@ -23,13 +25,16 @@ from hookflash.events.transfer import (
     SupervisorSpoke,
     TransferEvent,
 )
-from hookflash.events.voicemail import VoicemailDetected, VoicemailVerdict
+from hookflash.events.voicemail import CarrierVerdict, VoicemailDetected, VoicemailVerdict
 from hookflash.ids import SessionId
 from hookflash.machines.assent import assents
+from hookflash.machines.greeting import judge_words
 
-__all__ = ["Briefing", "BriefingSession", "briefing_words", "screening_words"]
+__all__ = ["GREETING", "Briefing", "BriefingSession", "briefing_words", "screening_words"]
 
-_GREETING = "Hello, I have a caller for you."
+RecordT = TypeVar("RecordT", bound=Record)
+
+GREETING = "Hello, I have a caller for you."
 _SILENT = HoldMusic(music=None, comfort=())
 
 _BEFORE = "You phone somebody who may take over a caller. You know nothing of the caller yet."
@@ -46,6 +51,14 @@ voice, call voicemail_detected. Say nothing when you call one of these."""
 
 class BriefingSession(Protocol):
     """The session on a supervisor's leg, as far as a transfer needs one."""
+
+    def on(self, event: type[RecordT], handler: Callable[[RecordT], None]) -> object:
+        """Tell of its events."""
+        ...
+
+    def carrier_said(self, verdict: CarrierVerdict) -> None:
+        """Be told who has answered, and find out no longer."""
+        ...
 
     def say(self, message: str, *, interruptible: bool = True) -> UtteranceHandle:
         """Queue something to be said."""
@@ -136,26 +149,38 @@ class Briefing:
         self._session, self._instruct, self._thinks = session, instruct, thinks
         session.take_keys(self._pressed)
         session.take_turns(self._answered)
-        self._say(_GREETING)
+        session.on(ErrorOccurred, self._went_wrong)
+        session.on(SessionClosedEvent, self._closed)
+        self._say(GREETING)
 
     def judged(self, verdict: VoicemailDetected) -> None:
         """It was found out who answered, for now."""
         found = verdict.result
         proven = found is VoicemailVerdict.HUMAN and self._config.accept != "key"
         machine = found in (VoicemailVerdict.MACHINE, VoicemailVerdict.FAX)
-        if not (proven or machine or self._briefed):
+        if not (proven or machine or self._briefed or self._over):
             self._say(screening_words(self._config))
         self._feed(SupervisorJudged(target=self._target, verdict=found))
 
+    def _went_wrong(self, error: ErrorOccurred) -> None:
+        if error.source == "llm":
+            self._thinks = False  # a plain yes or no is understood without it
+
+    def _closed(self, _event: SessionClosedEvent) -> None:
+        self.failed()  # or it was to be closed
+
     def _pressed(self, digit: str) -> None:
         self._feed(SupervisorPressed(target=self._target, digit=digit))
+        if digit == self._config.accept_key and self._session is not None:
+            # No machine does that: what waits until it is known who answered waits no longer.
+            self._session.carrier_said(CarrierVerdict.HUMAN)
 
     def _answered(self, answer: Answer) -> bool:
         """Whether the model must not answer a turn."""
         if self._over:
             return True
         if not self._briefed:
-            self._feed(SupervisorSpoke(target=self._target))
+            self._first_words(answer.text)
             return True
         if self._thinks:
             return False
@@ -167,6 +192,14 @@ class Briefing:
             case None:
                 self._say(briefing_words("", self._config))
         return True
+
+    def _first_words(self, text: str) -> None:
+        """Somebody speaks of whom it was not found out who they are: some mailboxes begin late."""
+        found = judge_words(text)
+        if found is None or found.verdict is VoicemailVerdict.HUMAN:
+            self._feed(SupervisorSpoke(target=self._target))
+        else:
+            self._feed(SupervisorJudged(target=self._target, verdict=found.verdict))
 
     @function_tool
     async def done_briefing(self) -> None:

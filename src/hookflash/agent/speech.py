@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History, Place
@@ -32,7 +32,7 @@ from hookflash.runtime import clock
 from hookflash.runtime.chance import new_id
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["AnsweredTurn", "Speech", "running_item"]
+__all__ = ["AnsweredTurn", "Reciter", "Speech", "running_item"]
 
 running_item: ContextVar[SpeechItem | None] = ContextVar("hookflash_running_item", default=None)
 """The item on whose behalf the current task runs: that of the reply whose tool this is."""
@@ -51,11 +51,31 @@ class AnsweredTurn:
     speech_ended: float | None
 
 
+class Reciter(Protocol):
+    """A model with a voice of its own, that says words which it is given."""
+
+    async def recite(self, item: SpeechItem, text: str, *, keep: bool) -> HookflashError | None:
+        """Have them said as part of a running item.
+
+        Returns when no more of it comes; what came may still have to be heard.
+
+        Args:
+            item: what runs.
+            text: the words.
+            keep: whether what is heard goes into the history.
+
+        Returns:
+            Why they were not said, or not to the end; None if they were.
+        """
+        ...
+
+
 class Speech:
     """Says things on one leg, one at a time, and knows what was heard of them.
 
     Attributes:
         queue: what is said and what waits.
+        reciter: whose voice says words where there is no synthesiser; None if nobody's does.
         ending: True once the session is about to hang up: nothing new is thought of.
         asked: how many things were asked to be said until now.
     """
@@ -77,6 +97,7 @@ class Speech:
     ) -> None:
         """Begin the queue, and have the apology rendered."""
         self.queue = SpeechQueue()
+        self.reciter: Reciter | None = None
         self.ending = False
         self.asked = 0
         self._leg = leg
@@ -108,7 +129,24 @@ class Speech:
     @property
     def mute(self) -> bool:
         """Whether only ready-made audio can be said."""
-        return self._voice.tts is None
+        return self._voice.tts is None and self.reciter is None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of what is rendered, and of ready-made audio: the leg's."""
+        return self._leg.sample_rate
+
+    async def render(self, text: str) -> bytes:
+        """Return a text as PCM16 in the synthesiser's voice, for somebody else to play.
+
+        Raises:
+            UsageError: there is no synthesiser.
+            ProviderError, LinkError: it failed.
+        """
+        try:
+            return await self._voice.render(text)
+        except Exception as exc:
+            raise synthesis_error(exc) from exc
 
     @property
     def wording(self) -> TextForSpeech | None:
@@ -145,21 +183,16 @@ class Speech:
             during_hold: may be said while the queue is held.
 
         Raises:
-            UsageError: there is neither a synthesiser nor audio.
+            UsageError: there is no voice, and no audio.
         """
         self.require_voice(audio)
         handle = UtteranceHandle(new_id("utterance"), interruptible=interruptible)
 
         async def work(item: SpeechItem) -> None:
-            speaking = self.begin(item, audio=audio, keep=keep)
-            try:
-                if isinstance(message, str):
-                    speaking.push(message)
-                else:
-                    await item.unless_stopped(_push(message, speaking))
-            finally:
-                self.expect(speaking.said)
-                speaking.finish()
+            if audio is None and self._voice.tts is None and self.reciter is not None:
+                await self._recite(self.reciter, item, message, keep=keep)
+            else:
+                await self._speak(item, message, audio, keep=keep)
             handle.thought()
             await self.settled(item)
 
@@ -168,6 +201,41 @@ class Speech:
         item = SpeechItem(handle, work, priority=priority, during_hold=during_hold)
         self.enqueue(item, mode)
         return handle
+
+    async def _speak(
+        self,
+        item: SpeechItem,
+        message: str | AsyncIterable[str],
+        audio: bytes | AsyncIterable[bytes] | None,
+        *,
+        keep: bool,
+    ) -> None:
+        speaking = self.begin(item, audio=audio, keep=keep)
+        try:
+            if isinstance(message, str):
+                speaking.push(message)
+            else:
+                await item.unless_stopped(_push(message, speaking.push))
+        finally:
+            self.expect(speaking.said)
+            speaking.finish()
+
+    async def _recite(
+        self, reciter: Reciter, item: SpeechItem, message: str | AsyncIterable[str], *, keep: bool
+    ) -> None:
+        if isinstance(message, str):
+            text = message
+        else:
+            words: list[str] = []
+            await item.unless_stopped(_push(message, words.append))
+            text = "".join(words)
+        if self._concealment.shown()(text) != text:
+            msg = "numbers are concealed now, and no model is given any: use Pipeline(tts=...)"
+            raise UsageError(msg)
+        if text.strip():
+            failed = await item.unless_stopped(reciter.recite(item, text, keep=keep))
+            if failed is not None:
+                item.handle.fail(failed)
 
     def press(self, digits: str) -> UtteranceHandle:
         """Queue keys to be pressed; nobody's voice cuts them short.
@@ -287,12 +355,12 @@ class Speech:
         """Check that something can be said.
 
         Raises:
-            UsageError: there is neither a synthesiser nor audio.
+            UsageError: there is no voice, and no audio.
         """
         if self.mute and audio is None:
             msg = (
                 "there is no synthesiser: give Pipeline(tts=...), or audio. "
-                "A realtime model speaks its own words: use reply(instructions=...)"
+                "This model speaks its own words: use reply(instructions=...)"
             )
             raise UsageError(msg)
 
@@ -393,10 +461,10 @@ class Speech:
             self._emitter.tell_error("tts", error.reason, str(error))
 
 
-async def _push(words: AsyncIterable[str], speaking: Speaking) -> None:
+async def _push(words: AsyncIterable[str], take: Callable[[str], None]) -> None:
     try:
         async for word in words:
-            speaking.push(word)
+            take(word)
     except HookflashError:
         raise
     except Exception as exc:

@@ -1,36 +1,30 @@
 """Handing the caller of a session to a person: carries out what the transfer machine decides.
 
-The parties are connected in our process: caller and supervisor are legs of a `Bridge`. Until the
-machine is sure of it, both sessions keep their legs, so that either can be spoken to again.
+How the parties are connected is up to a topology. Until the machine is sure of it, both sessions
+keep their legs, so that either can be spoken to again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, assert_never
 
-from hookflash.agent.answers import Answers
-from hookflash.agent.briefing import Briefing
-from hookflash.agent.conversation import Conversation
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.line import running_agent
-from hookflash.agent.sound import HoldMusic, SessionSound
 from hookflash.agent.speech import running_item
 from hookflash.agent.speech_queue import Level
-from hookflash.agent.status import Status
+from hookflash.agent.topology.base import Topology, TransferHost, TransferParts
+from hookflash.agent.topology.bridge import Bridged
+from hookflash.agent.topology.dial import Dialled
+from hookflash.agent.topology.room import InRoom
 from hookflash.agent.transfer_summary import extract_summary, sum_up
-from hookflash.calls.bridge import Bridge
-from hookflash.calls.call import Call, CallNotAnswered
+from hookflash.calls.call import Call
 from hookflash.calls.transfer_types import (
-    PhoneDestination,
-    TransferDestination,
     TransferMisconfigured,
     WarmTransferConfig,
     WarmTransferError,
 )
-from hookflash.errors import ConfigError, HookflashError
-from hookflash.events.call import CallAnswered, CallEnded, CallRinging, Outcome
+from hookflash.errors import HookflashError
 from hookflash.events.session import DtmfReceived, UserTranscription, UtteranceBegan
 from hookflash.events.status import Doing
 from hookflash.events.transfer import (
@@ -47,10 +41,6 @@ from hookflash.events.transfer import (
     HoldLineHeard,
     Introduce,
     IntroductionDone,
-    LegAnswered,
-    LegCreated,
-    LegEnded,
-    LegRinging,
     MakeSummary,
     Merge,
     PrepareFailed,
@@ -76,10 +66,8 @@ from hookflash.events.transfer import (
 )
 from hookflash.events.turn import CallerLeft, DigitReceived, TranscriptFinal
 from hookflash.ids import SessionId
-from hookflash.legs.base import Leg
 from hookflash.machines.transfer import TransferMachine
-from hookflash.pipeline.pipeline import Pipeline
-from hookflash.providers.chat import ChatContext, ChatMessage
+from hookflash.providers.chat import ChatMessage
 from hookflash.runtime import clock
 from hookflash.runtime.chance import new_id
 from hookflash.runtime.driver import Driver
@@ -100,12 +88,15 @@ OnWarmTransferT = TypeVar("OnWarmTransferT", bound=OnWarmTransfer)
 _REASON = "transfer"
 # What is being said when the program asks for the transfer is said to its end, within reason.
 _LAST_WORDS = 4.0
-# The machine says when it has rung for long enough; the carrier's limit is for when we are gone.
-_CARRIER_RINGS_ON = 5.0
 # A farewell to a supervisor, and the carrier's word that the call has ended.
 _END_WITHIN = 5.0
-# RFC 3261, 21.6.2: somebody was reached, and does not want to take part.
-_SIP_DECLINE = 603
+
+_TOPOLOGIES: Mapping[str, Callable[[TransferParts], Topology]] = {
+    "auto": Bridged,
+    "bridge": Bridged,
+    "conference": InRoom,
+    "dial": Dialled,
+}
 
 _NEVER_BEGAN = {
     WarmTransferReason.NOT_A_PHONE_CALL: (
@@ -113,39 +104,6 @@ _NEVER_BEGAN = {
     ),
     WarmTransferReason.CALL_LOOKUP_FAILED: "The caller's call could not be made ready to move.",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferHost:
-    """What a transfer has of the session whose caller it hands over.
-
-    Attributes:
-        call: the caller's.
-        leg: the caller's.
-        pipeline: gives the briefing its parts unless the program has others for it.
-        music: what the caller hears meanwhile.
-        history: what was said and heard.
-        conversation: speaks to the caller, and listens.
-        sound: plays the music.
-        status: shows that a transfer goes on.
-        emitter: tells listeners.
-        answers: who gets the caller's turns.
-        brief: starts a session on a supervisor's call, which begins the briefing.
-        leave: closes the session for a reason; the call stays.
-    """
-
-    call: Call
-    leg: Leg
-    pipeline: Pipeline
-    music: HoldMusic
-    history: Callable[[], ChatContext]
-    conversation: Conversation
-    sound: SessionSound
-    status: Status
-    emitter: Emitter
-    answers: Answers
-    brief: Callable[[Call, Pipeline, Briefing], Awaitable[None]]
-    leave: Callable[[str], object]
 
 
 class WarmTransfer:
@@ -159,16 +117,14 @@ class WarmTransfer:
         """Look at the wish; nothing happens yet.
 
         Raises:
-            TransferMisconfigured: the caller would be handed to themselves, or in a way that is
-                not offered here.
+            TransferMisconfigured: the caller would be handed to themselves, or in a way that their
+                carrier does not know.
         """
-        if config.topology not in ("auto", "bridge") or config.detach_after_merge:
-            msg = "topology: only 'auto' and 'bridge' are offered, without detach_after_merge"
-            raise TransferMisconfigured(msg)
         config.check_caller(host.call.party)
+        _check_carrier(config, host.call)
         self._config = config
         self._host = host
-        self._plan = config.plan()
+        self._plan = config.plan(judged=config.topology != "dial")
         self._owner = TaskOwner(f"{host.call.id}/transfer", on_error=self._task_failed)
         self._machine = TransferMachine(self._plan)
         self._driver: Driver[TransferEvent, TransferCommand] = Driver(
@@ -180,10 +136,9 @@ class WarmTransfer:
         self._briefing_id = new_id("session")
         self._preparing: asyncio.Task[None] | None = None
         self._returning: asyncio.Task[None] | None = None
-        self._supervisors: dict[int, _Supervisor] = {}
-        self._bridge: Bridge | None = None
-        self._taker: _Supervisor | None = None
-        self._connected = False  # the two have each other, for good
+        self._parking: asyncio.Future[None] | None = None
+        self._merging: asyncio.Task[None] | None = None
+        self._merged: int | None = None
         self._held = False
         self._level: Level | None = None
         self._levels_worker: asyncio.Task[None] | None = None
@@ -192,6 +147,18 @@ class WarmTransfer:
         # What must have ended before the transfer is over for the session.
         self._ending: set[asyncio.Task[None]] = set()
         self._done: asyncio.Future[WarmTransferResult] = asyncio.get_running_loop().create_future()
+        parts = TransferParts(
+            config=config,
+            plan=self._plan,
+            host=host,
+            owner=self._owner,
+            feed=self._feed,
+            say=self._say_over_music,
+            session_id=SessionId(self._briefing_id),
+        )
+        # Without a carrier it will not come to dialling, and any topology does.
+        chosen = config.topology if host.call.can_dial else "bridge"
+        self._topology: Topology = _TOPOLOGIES[chosen](parts)
 
     @property
     def over(self) -> bool:
@@ -287,14 +254,14 @@ class WarmTransfer:
             case MakeSummary():
                 self._start(self._sum_up(), "summary")
             case ReturnCaller():
+                self._topology.wants_back()
                 self._returning = self._end(self._return_caller(command.words), "return")
             case Merge():
-                self._merge(self._supervisors[command.target])
+                self._merging = self._start(self._merge(command.target), "merge")
             case Introduce():
-                supervisor = self._supervisors[command.target]
-                self._start(self._introduce(supervisor, command.text), "introduction")
+                self._start(self._introduce(command.target, command.text), "introduction")
             case UndoMerge():
-                self._undo_merge()
+                self._unmerge()
             case FinishTransfer():
                 self._finish(command.result)
             case Dial() | CancelDial() | EndLeg() | BeginScreening() | BeginBriefing():
@@ -305,19 +272,18 @@ class WarmTransfer:
     def _obey_about_leg(
         self, command: Dial | CancelDial | EndLeg | BeginScreening | BeginBriefing
     ) -> None:
+        supervisor = self._topology.supervisor(command.target)
         match command:
             case Dial():
-                supervisor = self._supervisor(command.target)
-                self._start(supervisor.dial(), "dial")
+                self._start(self._dial(command.target), "dial")
             case CancelDial():
-                self._end(self._supervisors[command.target].end(""), "cancel dialling")
+                self._end(supervisor.end(""), "cancel dialling")
             case EndLeg():
-                self._end(self._supervisors[command.target].end(command.words), "end a leg")
+                self._end(supervisor.end(command.words), "end a leg")
             case BeginScreening():
-                supervisor = self._supervisors[command.target]
-                supervisor.opening = self._start(self._screen(supervisor), "screening")
+                self._start(supervisor.screen(), "screening")
             case BeginBriefing():
-                self._supervisors[command.target].briefing.tell(command.summary)
+                supervisor.brief(command.summary)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         return self._owner.start(work, name=name)
@@ -403,6 +369,14 @@ class WarmTransfer:
         host = self._host
         speech = host.conversation.speech
         speech.interrupt(_REASON, force=True)
+        try:
+            if self._parking is not None:
+                await asyncio.wait([self._parking])
+            await self._topology.bring_back()
+        except HookflashError as exc:
+            if host.call.ended is None:
+                host.emitter.tell_error(_REASON, exc.reason, "the caller could not be brought back")
+                host.call.end("no_media")
         for release in self._give_back:
             release()
         host.conversation.ears.undeafen(_REASON)
@@ -438,71 +412,49 @@ class WarmTransfer:
             self._levels_worker.cancel()
             await asyncio.wait([self._levels_worker])
 
-    # A supervisor.
+    # Supervisors.
 
-    def _supervisor(self, target: int) -> "_Supervisor":
-        session_id = self._briefing_id if target == 0 else f"{self._briefing_id}-{target + 1}"
-        briefing = Briefing(target, self._config, SessionId(session_id), feed=self._feed)
-        supervisor = self._supervisors[target] = _Supervisor(
-            target,
-            self._config.targets[target],
-            self._host.call,
-            briefing,
-            ring_timeout=self._plan.targets[target].ring_timeout + _CARRIER_RINGS_ON,
-            feed=self._feed,
-        )
-        return supervisor
-
-    async def _screen(self, supervisor: "_Supervisor") -> None:
-        call, briefing = supervisor.call, supervisor.briefing
-        assert call is not None
+    async def _dial(self, target: int) -> None:
+        """Phone somebody, once the caller is where they wait."""
         try:
-            if supervisor.destination.send_digits:
-                await call.send_digits(supervisor.destination.send_digits)
-            await self._host.brief(call, self._briefing_pipeline(), briefing)
+            await self._parked()
         except HookflashError as exc:
-            self._host.emitter.tell_error(_REASON, exc.reason, "the briefing could not begin")
-            briefing.failed()
-        except Exception as exc:  # noqa: BLE001  # the program's factory: an event, and no briefing
-            self._task_failed("the briefing", exc)
-            briefing.failed()
+            told = "the carrier did not put the caller on hold"
+            self._host.emitter.tell_error(_REASON, exc.reason, told)
+            self._feed(DialRefused(target=target, cause=exc.reason))
+            return
+        await self._topology.supervisor(target).dial()
 
-    def _briefing_pipeline(self) -> Pipeline:
-        factory = self._config.briefing_pipeline_factory
-        made = self._host.pipeline if factory is None else factory()
-        if not isinstance(made, Pipeline):
-            msg = f"briefing_pipeline_factory returned a {type(made).__name__}, not a Pipeline"
-            raise ConfigError(msg)
-        return made
+    async def _parked(self) -> None:
+        if self._parking is None:
+            self._parking = asyncio.ensure_future(self._topology.park())
+            self._parking.add_done_callback(lambda parked: parked.cancelled() or parked.exception())
+        await asyncio.shield(self._parking)
 
     # Together.
 
-    def _merge(self, supervisor: "_Supervisor") -> None:
-        host = self._host
-        assert supervisor.leg is not None
-        self._taker = supervisor
-        supervisor.briefing.hush()
+    async def _merge(self, target: int) -> None:
+        conversation = self._host.conversation
         # From here on the two talk with each other, and not with us.
-        host.conversation.ears.deafen(_REASON)
-        host.conversation.speech.interrupt(_REASON, force=True)
-        self._bridge = Bridge(on_left=self._left)
+        conversation.ears.deafen(_REASON)
+        conversation.speech.interrupt(_REASON, force=True)
+        self._merged = target
         try:
-            self._bridge.join(host.leg)
-            self._bridge.join(supervisor.leg)
-        except HookflashError:
-            self._feed(BridgeFailed(target=supervisor.target))
+            await self._topology.merge(target)
+        except HookflashError as exc:
+            self._host.emitter.tell_error(_REASON, exc.reason, "the two could not be connected")
+            self._feed(BridgeFailed(target=target))
             return
-        host.sound.unhold()
-        self._feed(BridgeConfirmed(target=supervisor.target))
+        self._feed(BridgeConfirmed(target=target))
 
-    async def _introduce(self, supervisor: "_Supervisor", text: str) -> None:
-        await asyncio.gather(self._say_over_music(text), supervisor.briefing.announce(text))
+    async def _introduce(self, target: int, text: str) -> None:
+        await self._topology.introduce(target, text)
         self._feed(IntroductionDone())
 
-    def _undo_merge(self) -> None:
-        if self._bridge is not None:
-            self._bridge.leave(self._host.leg)
-        self._host.sound.hold(self._host.music, self._say_over_music)
+    def _unmerge(self) -> None:
+        if self._merging is not None:
+            self._merging.cancel()
+        self._topology.unmerge()
 
     # The end.
 
@@ -517,121 +469,43 @@ class WarmTransfer:
         # Nothing new is thought of: the tool whose reply this is has nothing more to say.
         host.conversation.speech.ending = True
         host.call.handed_over = True
-        assert self._taker is not None
-        self._connected = True
-        self._end(self._leave(self._taker), "leave")
+        assert self._merged is not None
+        self._end(self._leave(self._merged), "leave")
         self._done.set_result(result)
         host.leave("transferred")
 
     async def _fail(self, result: WarmTransferResult) -> None:
-        if self._bridge is not None:
-            await self._bridge.aclose()
         if self._preparing is not None:
             self._preparing.cancel()
         if self._returning is not None:
             await asyncio.wait([self._returning])
+        await self._topology.aclose()
         await self._release()
         if not self._done.done():
             self._done.set_result(result)
 
-    async def _leave(self, supervisor: "_Supervisor") -> None:
+    async def _leave(self, target: int) -> None:
         """Leave the two alone."""
-        await supervisor.briefing.leave()
+        await self._topology.leave(target)
         await self._end_level()
 
-    def _left(self, _leg: Leg, _reason: str) -> None:
-        """One of the two has left the bridge: so does the other, if it was for good."""
-        if self._connected and self._taker is not None and self._taker.call is not None:
-            self._host.call.end("other_party_left")
-            self._taker.call.end("other_party_left")
 
-
-class _Supervisor:
-    """One target that is dialled: its call, its leg, and the talk with whoever answers."""
-
-    def __init__(
-        self,
-        target: int,
-        destination: TransferDestination,
-        caller: Call,
-        briefing: Briefing,
-        *,
-        ring_timeout: float,
-        feed: Callable[[TransferEvent], None],
-    ) -> None:
-        self.target = target
-        self.destination = destination
-        self.briefing = briefing
-        self.call: Call | None = None
-        self.leg: Leg | None = None
-        self.opening: asyncio.Task[None] | None = None
-        self._caller = caller
-        self._ring_timeout = ring_timeout
-        self._feed = feed
-
-    async def dial(self) -> None:
-        """Phone them, and tell what becomes of the call until it ends."""
-        if isinstance(self.destination, PhoneDestination):
-            shown = self.destination.caller_id
-        else:
-            shown = self.destination.sip_call_from
-        try:
-            self.call = await self._caller.dial_another(
-                self.destination.address, from_=shown, ring_timeout=self._ring_timeout
-            )
-        except HookflashError as exc:
-            self._feed(DialRefused(target=self.target, cause=exc.reason))
-            return
-        call = self.call
-        self._feed(LegCreated(target=self.target, call_id=call.carrier_call_id or call.id))
-        async for event in call.events():
-            match event:
-                case CallRinging():
-                    self._feed(LegRinging(target=self.target))
-                case CallAnswered():
-                    await self._answered(call)
-                case CallEnded():
-                    self._ended(event)
-
-    async def _answered(self, call: Call) -> None:
-        try:
-            self.leg = await call.answer()
-        except CallNotAnswered:
-            return  # it has ended, and that is told next
-        self._feed(LegAnswered(target=self.target, participant_id=self.leg.id))
-        self.leg.listen(self)
-
-    def _ended(self, ended: CallEnded) -> None:
-        outcome, cause = ended.outcome, ended.cause
-        # SIP statuses have three digits; a carrier's own codes have more.
-        sip = int(cause) if cause is not None and cause.isdecimal() and len(cause) == 3 else None
-        if outcome is Outcome.FAILED and sip == _SIP_DECLINE:
-            outcome = Outcome.REJECTED  # of which Twilio says `failed`, as of a number that is none
-        self._feed(LegEnded(target=self.target, outcome=outcome, cause=cause, sip_code=sip))
-
-    async def end(self, words: str) -> None:
-        """End the call, after a last word if there is one. Idempotent."""
-        if self.call is None:
-            return  # the order to dial is not answered yet; the machine will ask again
-        if self.opening is not None and not self.opening.done():
-            self.opening.cancel()
-            await asyncio.wait([self.opening])
-        try:
-            await self.briefing.end(words)
-        finally:
-            await self.call.hangup("transfer_ended")
-
-    # As the leg's listener.
-
-    def audio_received(self, pcm: bytes, at: float) -> None:
-        """The briefing's session takes it, or the bridge."""
-
-    def digit_received(self, digit: str, at: float) -> None:
-        """The briefing's session takes it."""
-
-    def leg_closed(self, reason: str) -> None:
-        """They are gone; the carrier's word on that may take a moment."""
-        self._feed(LegEnded(target=self.target, outcome=Outcome.COMPLETED))
+def _check_carrier(config: WarmTransferConfig, call: Call) -> None:
+    """Refuse a way of connecting that the call's carrier does not know."""
+    needs = config.detach_after_merge or config.topology in ("conference", "dial")
+    if call.control is None or not needs:
+        return  # that it cannot be transferred at all is found out, and told, in its time
+    carrier = call.control.carrier
+    name = carrier.name
+    if config.detach_after_merge and not carrier.has_rooms:
+        msg = f"detach_after_merge is set, and {name} has no conferences; leave it out"
+    elif config.topology == "conference" and not carrier.has_rooms:
+        msg = f"topology is 'conference', and {name} has none; give 'bridge'"
+    elif config.topology == "dial" and not carrier.dials:
+        msg = f"topology is 'dial', and {name} cannot dial for a call; give 'bridge'"
+    else:
+        return
+    raise TransferMisconfigured(msg)
 
 
 def subscribe_to_phases(

@@ -202,9 +202,10 @@ class WarmTransferConfig:
     answers is asked."""
     topology: Literal["auto", "bridge", "conference", "dial"] = "auto"
     """How the parties are connected: in our process, in the carrier's conference, or by the carrier
-    alone, with the summary as a whisper. `auto` bridges where the caller's leg allows it."""
+    alone, which says the summary to the supervisor as a whisper. `auto` bridges."""
     detach_after_merge: bool = False
-    """Leave the connected call to the carrier, so that it no longer runs through our process."""
+    """Leave the connected call to the carrier, so that it no longer runs through our process. What
+    the carrier connects does not do so anyway."""
     accept: Literal["voice", "key"] = "voice"
     """How a supervisor shows to be a person and takes the call: by speaking, or the accept key as
     well; or only by that key, which no mailbox presses."""
@@ -254,10 +255,24 @@ class WarmTransferConfig:
         for name, words in (("hold_line", self.hold_line), ("introduction", self.introduction)):
             if words is not None and not words.strip():
                 _refuse(name, "is empty", "words")
+        if self.topology == "conference" and self.cancel_key not in ("", "*"):
+            found = f"is {self.cancel_key}, and a caller in a conference is not heard pressing it"
+            _refuse("cancel_key", found, "'*', or '' for none")
+        if self.topology == "dial":
+            self._check_dial()
         try:
             self.plan()
         except ConfigError as exc:  # the keys
             raise TransferMisconfigured(str(exc)) from exc
+
+    def _check_dial(self) -> None:
+        """Refuse what the carrier alone cannot do."""
+        if self.order == "together":
+            _refuse("order", "is 'together', and topology 'dial' rings one at a time", "'in_turn'")
+        if self.introduction is not None:
+            _refuse("introduction", "is set, and topology 'dial' has nobody to say it", "None")
+        if not self.accept_key:
+            _refuse("accept_key", "is empty, and topology 'dial' hears keys alone", "one of 0-9*#")
 
     @property
     def targets(self) -> tuple[TransferDestination, ...]:

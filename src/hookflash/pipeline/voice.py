@@ -310,24 +310,32 @@ class Voice:
             UsageError: there is no synthesiser.
             ProviderError, LinkError: it failed.
         """
+        text, rate = self._spoken(text), self.leg.sample_rate
+        rendered = {} if self.tts is None else _rendered.setdefault(self.tts, {})
+        if (text, rate) not in rendered:
+            rendered[text, rate] = await self._synthesised(text)
+        return rendered[text, rate]
+
+    async def render(self, text: str) -> bytes:
+        """Synthesise a text whole, anew each time; as `render_once`."""
+        return await self._synthesised(self._spoken(text))
+
+    def _spoken(self, text: str) -> str:
+        return text if self.wording is None else self.wording.of(text).spoken
+
+    async def _synthesised(self, text: str) -> bytes:
         if self.tts is None:
             msg = "there is no synthesiser"
             raise UsageError(msg)
-        if self.wording is not None:
-            text = self.wording.of(text).spoken
-        rate = self.leg.sample_rate
-        rendered = _rendered.setdefault(self.tts, {})
-        if (text, rate) not in rendered:
-            parts: list[bytes] = []
-            async with aclosing(self.tts.speak(text, rate)) as chunks:
-                async for chunk in chunks:
-                    parts.append(chunk.pcm)
-            pcm = b"".join(parts)
-            if len(pcm) < 2:
-                msg = f"{self.tts.name} gave no audio"
-                raise ProviderError(msg, retryable=True)
-            rendered[text, rate] = pcm[: len(pcm) & ~1]
-        return rendered[text, rate]
+        parts: list[bytes] = []
+        async with aclosing(self.tts.speak(text, self.leg.sample_rate)) as chunks:
+            async for chunk in chunks:
+                parts.append(chunk.pcm)
+        pcm = b"".join(parts)
+        if len(pcm) < 2:
+            msg = f"{self.tts.name} gave no audio"
+            raise ProviderError(msg, retryable=True)
+        return pcm[: len(pcm) & ~1]
 
 
 def synthesis_error(exc: Exception) -> HookflashError:
