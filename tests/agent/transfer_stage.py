@@ -11,6 +11,8 @@ from hookflash.agent import Agent, SessionOptions
 from hookflash.audio.frames import Pcm
 from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call
+from hookflash.calls.cold_transfer import transfer
+from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.transfer_types import PhoneDestination, WarmTransferConfig
 from hookflash.carriers.base import Answer, Carrier
 from hookflash.carriers.twilio import TwilioCarrier
@@ -47,6 +49,17 @@ class Desk:
 
     def media_answer(self, call: Call) -> Answer:
         raise NotImplementedError
+
+    async def transfer(
+        self,
+        call: Call,
+        to: str,
+        *,
+        from_: str | None = None,
+        ring_timeout: float = 30.0,
+        via: TransferVia = "auto",
+    ) -> TransferOutcome:
+        return await transfer(call, to, from_=from_, ring_timeout=ring_timeout, via=via)
 
     def callback(self, responder: Responder) -> Address:
         raise NotImplementedError

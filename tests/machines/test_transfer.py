@@ -186,7 +186,7 @@ def play(*steps: Step, config: TransferConfig | None = None) -> Play:
 # W1: the happy path.
 
 
-def test_w1_the_happy_path_tells_each_phase_once_and_in_order() -> None:
+def test_w01_the_happy_path_tells_each_phase_once_and_in_order() -> None:
     transfer = Play()
     said = transfer.run(*MERGED, until=100.0)
     assert said == [
@@ -261,7 +261,7 @@ def test_w1_the_happy_path_tells_each_phase_once_and_in_order() -> None:
     assert transfer.machine.deadline() is None
 
 
-def test_w1_compat_order_tells_the_hold_after_the_summary_and_dials_after_both() -> None:
+def test_w01_compat_order_tells_the_hold_after_the_summary_and_dials_after_both() -> None:
     compat = TransferConfig(compat_order=True)
     said = Play(compat).run(*MERGED, until=100.0)
     assert phases(said) == [
@@ -351,7 +351,7 @@ def test_a_person_who_is_lost_before_the_summary_came_was_not_briefed() -> None:
 # W3 and W4: nobody is reached.
 
 
-def test_w3_nobody_answers_in_time() -> None:
+def test_w03_nobody_answers_in_time() -> None:
     transfer = play(*RINGING, config=TransferConfig(join_within=10.0))
     attempt = msgspec.structs.replace(
         RANG_AT_4, ended_at=13.0, reason=R.SUPERVISOR_JOIN_TIMEOUT, ended_by=AttemptEnder.AGENT
@@ -401,7 +401,7 @@ def test_a_phone_that_rings_out_before_that_counts_as_no_answer() -> None:
         (Outcome.VOICEMAIL, R.VOICEMAIL, AttemptEnder.CARRIER),
     ],
 )
-def test_w4_a_call_that_fails_says_why_at_once(
+def test_w04_a_call_that_fails_says_why_at_once(
     outcome: Outcome, reason: WarmTransferReason, ender: AttemptEnder
 ) -> None:
     ended = LegEnded(target=0, outcome=outcome, cause="the cause", sip_code=486)
@@ -440,7 +440,7 @@ def test_an_order_to_dial_that_the_carrier_refuses_fails_the_transfer() -> None:
 # W5 and W6: who answered.
 
 
-def test_w5_an_answer_that_comes_before_the_carriers_receipt_counts() -> None:
+def test_w05_an_answer_that_comes_before_the_carriers_receipt_counts() -> None:
     transfer = play(*DIALLED)
     dialled = room(
         P.SUPERVISOR_DIALED, supervisor_call_id="CA-0", consultation_room_id="room-1", target=0
@@ -459,7 +459,7 @@ def test_w5_an_answer_that_comes_before_the_carriers_receipt_counts() -> None:
     assert transfer.state() is TransferState.SCREENING
 
 
-def test_w6_a_display_name_is_no_evidence() -> None:
+def test_w06_a_display_name_is_no_evidence() -> None:
     named = TransferConfig(targets=(TransferTarget(name="Billing Agent"),))
     assert result(Play(named).run(*MERGED, until=30.0)).human_agent_identity == "Billing Agent"
 
@@ -467,7 +467,7 @@ def test_w6_a_display_name_is_no_evidence() -> None:
 # W7, W8, W20: screening, declining, keys.
 
 
-def test_w7_a_supervisor_declines_with_a_reason() -> None:
+def test_w07_a_supervisor_declines_with_a_reason() -> None:
     transfer = play(*BRIEFED)
     said = transfer.run((15.0, BriefingDeclined(target=0, reason="in a meeting")))
     assert without_accounts(said) == [
@@ -482,7 +482,7 @@ def test_w7_a_supervisor_declines_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize("verdict", [MACHINE, FAX])
-def test_w8_a_mailbox_is_told_nothing(verdict: VoicemailVerdict) -> None:
+def test_w08_a_mailbox_is_told_nothing(verdict: VoicemailVerdict) -> None:
     transfer = Play()
     transfer.run(*ANSWERED, (9.0, SupervisorSpoke(target=0)))
     said = transfer.run((10.0, SupervisorJudged(target=0, verdict=verdict)))
@@ -494,7 +494,7 @@ def test_w8_a_mailbox_is_told_nothing(verdict: VoicemailVerdict) -> None:
     assert not any(isinstance(one, BeginBriefing) for _, one in transfer.said)
 
 
-def test_w8_words_for_a_mailbox_are_not_said_even_if_there_are_some() -> None:
+def test_w08_words_for_a_mailbox_are_not_said_even_if_there_are_some() -> None:
     config = TransferConfig(farewells={R.VOICEMAIL: "Goodbye, mailbox."})
     said = play(*ANSWERED, config=config).run((9.0, SupervisorJudged(target=0, verdict=MACHINE)))
     assert said[0] == (9.0, EndLeg(target=0))
@@ -595,7 +595,7 @@ def test_w20_a_key_declines(steps: tuple[Step, ...]) -> None:
 # W9: the briefing takes too long, or breaks down.
 
 
-def test_w9_a_supervisor_who_says_neither_is_not_given_the_caller() -> None:
+def test_w09_a_supervisor_who_says_neither_is_not_given_the_caller() -> None:
     said = play(*BRIEFED).run(until=500.0)
     assert without_accounts(said) == [
         (189.0, room(P.BRIEFING_COMPLETE, resolution="timeout")),
@@ -605,7 +605,7 @@ def test_w9_a_supervisor_who_says_neither_is_not_given_the_caller() -> None:
     ]
 
 
-def test_w9_unless_that_is_what_was_asked_for() -> None:
+def test_w09_unless_that_is_what_was_asked_for() -> None:
     config = TransferConfig(briefing_timeout_connects=True)
     transfer = play(*BRIEFED, config=config)
     assert transfer.run(until=190.0) == [
@@ -736,6 +736,9 @@ def test_a_caller_who_leaves_while_their_call_is_looked_up_was_never_on_hold() -
         DigitReceived(digit="*"),
         TranscriptFinal(text="Oh, never mind."),
         TranscriptFinal(text="Can we go back, please?"),
+        TranscriptFinal(text="NEVER MIND - I'll call tomorrow."),
+        TranscriptFinal(text="You know what, never mind, thank you."),
+        TranscriptFinal(text="I can't wait, cancel the transfer."),
     ],
 )
 def test_a_caller_who_waits_may_change_their_mind(wish: TransferEvent) -> None:
@@ -752,6 +755,10 @@ def test_a_caller_who_waits_may_change_their_mind(wish: TransferEvent) -> None:
     [
         "Never in my mind",
         "I told him never mind the dishes we will do them later",
+        "I never mind waiting for a person",
+        "I have to go back to work",
+        "I don't want to go back.",
+        "Please do not cancel the transfer!",
         "",
     ],
 )
@@ -759,6 +766,17 @@ def test_what_else_a_caller_says_or_keys_on_hold_changes_nothing(words: str) -> 
     transfer = play(*RINGING)
     assert transfer.run((5.0, TranscriptFinal(text=words)), (6.0, DigitReceived(digit="1"))) == []
     assert transfer.state() is TransferState.RINGING
+
+
+@pytest.mark.parametrize(
+    "wish", ["Ach, schon gut!", "C'est bon, laissez tomber.", "算了", "Schon gut, ich melde mich."]
+)
+def test_the_wish_may_be_one_of_another_language(wish: str) -> None:
+    phrases = ("Schon gut", "laissez  tomber.", "算了")
+    transfer = Play(TransferConfig(cancel_phrases=phrases))
+    transfer.run(*BRIEFED)
+    said = transfer.run((10.0, TranscriptFinal(text=wish)))
+    assert stopped(P.TRANSFER_CANCELLED, "caller_cancelled") in [one for _, one in said]
 
 
 def test_a_wish_that_comes_with_the_merge_is_too_late() -> None:
@@ -1059,6 +1077,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: TransferConfig(cancel_key="A"), "cancel_key"),
     (lambda: TransferConfig(decline_key="1"), "decline_key"),
     (lambda: TransferConfig(accept_key="", key_only=True), "accept_key"),
+    (lambda: TransferConfig(cancel_phrases=("back", " .")), "cancel_phrases"),
 ]
 
 

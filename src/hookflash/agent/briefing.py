@@ -134,6 +134,11 @@ class Briefing:
         """What the model can do."""
         return tuple(find_tools(self).values())
 
+    @property
+    def has_own_pipeline(self) -> bool:
+        """Whether the program has made one for it."""
+        return self._config.briefing_pipeline_factory is not None
+
     # What happens on the leg.
 
     def begin(

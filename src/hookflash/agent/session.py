@@ -280,7 +280,10 @@ class WarmTransferAgent(Agent):
         """Somebody or something has answered."""
         mind = self.session.pipeline
         self.session.on(VoicemailDetected, self._briefing.judged)
-        thinks = mind.llm is not None or mind.realtime is not None
+        llm = mind.llm
+        # Rules that the program has written for briefings are up to it.
+        reads = llm is not None and (llm.reads_instructions or self._briefing.has_own_pipeline)
+        thinks = reads or mind.realtime is not None
         self._briefing.begin(self.session, self._instruct, thinks=thinks)
 
     def _instruct(self, instructions: str) -> None:

@@ -127,10 +127,12 @@ class WarmTransfer:
         self._plan = config.plan(judged=config.topology != "dial")
         self._owner = TaskOwner(f"{host.call.id}/transfer", on_error=self._task_failed)
         self._machine = TransferMachine(self._plan)
-        self._driver: Driver[TransferEvent, TransferCommand] = Driver(
-            self._machine, self._obey, name="transfer", tape=host.call.tape, config=self._plan
+        # What the transfer does is no part of the tool that asked for it.
+        self._driver: Driver[TransferEvent, TransferCommand] = _outside_of_tools().run(
+            lambda: Driver(
+                self._machine, self._obey, name="transfer", tape=host.call.tape, config=self._plan
+            )
         )
-        self._clean = _outside_of_tools()
         self._in_tool = running_item.get() is not None
         self._messages: tuple[ChatMessage, ...] = ()
         self._briefing_id = new_id("session")
@@ -202,11 +204,7 @@ class WarmTransfer:
     # What happens.
 
     def _feed(self, event: TransferEvent) -> None:
-        """Let the machine know, from wherever.
-
-        A supervisor's tool may be what tells: what is done about it is not part of its reply.
-        """
-        self._clean.copy().run(self._driver.feed, event)
+        self._driver.feed(event)
 
     def _words_heard(self, heard: UserTranscription) -> None:
         if heard.final:
@@ -353,6 +351,8 @@ class WarmTransfer:
     async def _sum_up(self) -> None:
         config = self._config
         llm = config.summary_llm or self._host.pipeline.llm
+        if llm is not None and llm is not config.summary_llm and not llm.reads_instructions:
+            llm = None
         summary = ""
         if llm is not None:
             try:

@@ -12,8 +12,9 @@ import msgspec
 
 from hookflash.audio.frames import Pcm
 from hookflash.calls.addresses import Address, Responder
+from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.recording import CallTracks, Recorder
-from hookflash.carriers.base import Answer, Carrier, Step
+from hookflash.carriers.base import Answer, Carrier, GoTo, Step
 from hookflash.errors import (
     CarrierError,
     HookflashError,
@@ -98,6 +99,18 @@ class CallControl(Protocol):
 
     def media_answer(self, call: "Call") -> Answer:
         """Return the instruction that brings a call's audio to us, for the first time or again."""
+        ...
+
+    async def transfer(
+        self,
+        call: "Call",
+        to: str,
+        *,
+        from_: str | None = None,
+        ring_timeout: float = 30.0,
+        via: TransferVia = "auto",
+    ) -> TransferOutcome:
+        """Hand a call to somebody, as `Call.transfer`."""
         ...
 
     def callback(self, responder: Responder) -> Address:
@@ -314,6 +327,56 @@ class Call:
     def line(self) -> str:
         """The number or address of ours that it goes by."""
         return self.to if self.direction == "inbound" else self.from_
+
+    # Handing it over.
+
+    async def transfer(
+        self,
+        to: str,
+        *,
+        from_: str | None = None,
+        ring_timeout: float = 30.0,
+        via: TransferVia = "auto",
+    ) -> TransferOutcome:
+        """Hand the call to somebody without a word to them before; the caller hears ringing.
+
+        If they answer, the two talk until one hangs up, and then the other's call ends as well. If
+        not, the call is as it was: its audio is back when this returns.
+
+        Args:
+            to: E.164 or a `sip:` address.
+            from_: the number that they see; None: our line on the call.
+            ring_timeout: seconds, 5 to 600.
+            via: `carrier` takes the audio away from us, `bridge` keeps it; `auto` is the carrier if
+                it can.
+
+        Raises:
+            UsageError: a value is out of its range, `to` is on the call already, or the call has
+                no carrier that could do it.
+            SessionClosed: the call has no leg, or it is over.
+        """
+        return await self._controlled().transfer(
+            self, to, from_=from_, ring_timeout=ring_timeout, via=via
+        )
+
+    async def redirect(self, url: str) -> None:
+        """Let another application have the call: the carrier asks at `url` what to do with it.
+
+        We hear of it only when it has ended.
+
+        Args:
+            url: `http://` or `https://`, in full.
+
+        Raises:
+            UsageError: it is no such URL, or the call has no carrier that could do it.
+            SessionClosed: the call has no leg, or it is over.
+            CarrierError, LinkError: as `lend`.
+        """
+        if not url.startswith(("http://", "https://")):
+            msg = "url is no web address; give it in full, such as https://example.com/voice"
+            raise UsageError(msg)
+        await self.lend(GoTo(url=url))
+        self.handed_over = True
 
     # The carrier has its audio for a while.
 

@@ -3,49 +3,26 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
-
-import msgspec
+from typing import Any, Literal
 
 from hookflash.audio.frames import frame_bytes
 from hookflash.audio.tones import ringback
 from hookflash.calls.bridge import Bridge
 from hookflash.calls.call import Call, CallControl, CallNotAnswered
 from hookflash.calls.carrier_dial import CarrierDial
+from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.carriers.base import Answer, CarrierReport, DialEnded, HangUp, Step
 from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.legs.base import Leg
 
-__all__ = ["TransferOutcome", "TransferVia", "transfer"]
-
-TransferVia: TypeAlias = Literal["auto", "carrier", "bridge"]
-"""Who connects the two: the carrier alone, or our process, through which they then talk."""
+__all__ = ["transfer"]
 
 # Beyond the ringing: an order, two reports, a stream that comes back.
 _CARRIER_TAKES = 15.0
 _LEAST_RING, _MOST_RING = 5.0, 600.0
 # SIP statuses have three digits; a carrier's own codes have more.
 _SIP_STATUS = re.compile(r"[1-6]\d\d")
-
-
-class TransferOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a transfer came to.
-
-    Attributes:
-        success: the two are connected, and the call is out of our hands.
-        outcome: how the call to the other party ended; `completed` if they are connected,
-            `canceled` if the caller hung up first.
-        cause: the carrier's own word or code.
-        sip_code: the SIP status that it ended with, 100 to 699, where the carrier tells.
-        via: who has, or would have, connected them.
-    """
-
-    success: bool
-    outcome: Outcome
-    cause: str | None = None
-    sip_code: int | None = None
-    via: Literal["carrier", "bridge"]
 
 
 def _failed(

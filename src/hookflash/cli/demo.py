@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hookflash.carriers.twilio import TwilioCarrier
 from hookflash.cli.front_desk import FrontDesk
 from hookflash.cli.typed import MuteTTS, TypedSTT
 from hookflash.cli.view import View
-from hookflash.emulator import CarrierEmulator, Line, person, twilio_async_http_client
+from hookflash.emulator import CarrierEmulator, FarEnd, Line, person, twilio_async_http_client
 from hookflash.errors import ConfigError, HookflashError
 from hookflash.events.call import CallEnded
 from hookflash.legs.loopback import loopback
@@ -29,7 +30,7 @@ from hookflash.runtime.log import mask
 from hookflash.runtime.serve import serving
 from hookflash.server import App, Settings
 
-__all__ = ["DemoOptions", "Outcome", "PhoneDemo", "run_demo", "run_text_demo"]
+__all__ = ["DemoOptions", "Outcome", "Party", "PhoneDemo", "run_demo", "run_text_demo"]
 
 _LINE = "+14155550100"
 _CALLER = "+14155550199"
@@ -73,12 +74,12 @@ class Outcome:
     Attributes:
         view: what was shown.
         ended: how the call ended.
-        audible: seconds of speech at the caller's ear.
+        line: the caller's telephone.
     """
 
     view: View
     ended: CallEnded
-    audible: float
+    line: Line
 
     @property
     def heard(self) -> str:
@@ -89,17 +90,68 @@ class Outcome:
     def was_audible(self) -> bool:
         """Whether most of what the agent said reached the caller's ear."""
         said = sum(each.played_ms for each in self.view.spoken) / 1000
-        return self.audible > 0.6 * said > 0
+        audible = sum(end - start for start, end in self.line.heard.speech())
+        return audible > 0.6 * said > 0
+
+
+class Party:
+    """A person on a line, shown as they speak."""
+
+    def __init__(self, line: Line, view: View, name: str = "caller") -> None:
+        """Take the telephone.
+
+        Args:
+            line: theirs.
+            view: where they are shown.
+            name: as what.
+        """
+        self.line = line
+        self.view = view
+        self.name = name
+
+    async def listen(self, *, after: float = 0.7) -> None:
+        """Wait for the other side to speak, and then to be silent for `after` seconds."""
+        await self.line.wait_speech(timeout=20)
+        await self.line.wait_quiet(after, timeout=60)
+
+    async def says(self, words: str) -> None:
+        """Say something."""
+        self.view.line(self.name, words)
+        await self.line.say(words)
+
+    async def keys(self, digits: str) -> None:
+        """Press keys."""
+        self.view.line(self.name, f"(keys {'•' * len(digits)})")
+        self.line.press(digits)
+        await self.line.wait_said()
+
+    def hangs_up(self) -> None:
+        """Put the phone down."""
+        self.view.line(self.name, "(hangs up)")
+        self.line.hang_up()
+
+    async def leave(self) -> None:
+        """Wait for the end."""
+        await self.line.wait_end(timeout=60)
 
 
 class PhoneDemo(ABC):
-    """One demonstration call. Subclasses say who talks, and what is to come of it."""
+    """One demonstration call. Subclasses say who talks, and what is to come of it.
+
+    Attributes:
+        options: what the command line asked for.
+        console: where all is shown.
+        voices: of people, by name; the caller's has none.
+        tracks: who is on which track of the recording.
+    """
+
+    tracks = "left caller, right agent"
 
     def __init__(self, options: DemoOptions) -> None:
         """Begin with nothing loaded."""
-        self._options = options
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._caller = EspeakTTS(_CALLER_VOICE, words_per_minute=140)
+        self.options = options
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.voices = {"": EspeakTTS(_CALLER_VOICE, words_per_minute=140)}
 
     @abstractmethod
     def agent(self) -> Agent:
@@ -107,7 +159,19 @@ class PhoneDemo(ABC):
 
     def pipeline(self) -> Pipeline:
         """Return what it hears, thinks and speaks with."""
-        return Pipeline.local(llm=_mind(self._options))
+        return Pipeline.local(llm=_mind(self.options))
+
+    def session(self, app: App, pipeline: Pipeline, view: View) -> AgentSession[None]:
+        """Return what serves the call; `view` follows it by itself."""
+        return AgentSession(self.agent(), pipeline)
+
+    def people(self, view: View) -> Mapping[str, FarEnd]:
+        """Return who else can be phoned, by number."""
+        return {}
+
+    def report(self) -> str:
+        """Return what else is to be seen of this call, as lines."""
+        return ""
 
     @abstractmethod
     async def phone(self, line: Line, view: View) -> None:
@@ -119,17 +183,17 @@ class PhoneDemo(ABC):
 
     def note(self, text: str) -> None:
         """Print something that nobody said."""
-        self._console.print(text, markup=False)
+        self.console.print(text, markup=False)
 
     async def run(self) -> bool:
         """Hold the call; return whether all came of it that was to."""
-        options = self._options
+        options = self.options
         folder = _writable(options.record)
         began = clock.now()
-        with self._console.status("Loading ears and voices (the first time takes a while) ..."):
+        with self.console.status("Loading ears and voices (the first time takes a while) ..."):
             pipeline = self.pipeline()
             await pipeline.prepare()
-            await self._caller.prepare()
+            await asyncio.gather(*(voice.prepare() for voice in self.voices.values()))
         try:
             async with CarrierEmulator(voice=self._speak) as carrier:
                 account = TwilioCarrier(
@@ -144,21 +208,23 @@ class PhoneDemo(ABC):
                     return await self._hold(app, carrier, pipeline, folder)
         finally:
             await pipeline.aclose()
-            await self._caller.aclose()
+            for voice in self.voices.values():
+                await voice.aclose()
             if options.fast:
-                self._console.print(f"({clock.now() - began:.0f} s of call on virtual time)")
+                self.console.print(f"({clock.now() - began:.0f} s of call on virtual time)")
 
     async def _hold(
         self, app: App, carrier: CarrierEmulator, pipeline: Pipeline, folder: Path
     ) -> bool:
-        view = View(self._console)
+        view = View(self.console)
+        carrier.far_ends.update(self.people(view))
         served: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
 
         @app.on_call
         async def answer(call: Call) -> None:
-            session: AgentSession[None] = AgentSession(self.agent(), pipeline)
-            view.watch(session)
             try:
+                session = self.session(app, pipeline, view)
+                view.watch(session)
                 await session.start(call, run_until_shutdown=True)
             finally:
                 served.set_result(call)
@@ -178,24 +244,28 @@ class PhoneDemo(ABC):
         view.line("", f"the call has ended: {ended.outcome}, {ended.duration:.1f} s", note=True)
         transcript = folder / f"{call.id}.txt"
         transcript.write_text("\n".join(view.transcript) + "\n", "utf-8")
-        self._console.print()
+        self.console.print()
         view.summary()
-        self._console.print(f"Recording   {folder / f'{call.id}.wav'} (left caller, right agent)")
-        self._console.print(f"Transcript  {transcript}")
-        self._console.print(
+        if report := self.report():
+            self.note(report)
+        self.console.print(f"Recording   {folder / f'{call.id}.wav'} ({self.tracks})")
+        self.console.print(f"Transcript  {transcript}")
+        self.console.print(
             f"Tape        {folder / f'{call.id}.tape.jsonl'} (hookflash replay FILE)"
         )
-        audible = sum(end - start for start, end in theirs.line.heard.speech())
-        return self._verdict(self.goals(Outcome(view=view, ended=ended, audible=audible)))
+        self.console.print(
+            f"Record      {folder / f'{call.id}.record.json'} (hookflash record FILE)"
+        )
+        return self._verdict(self.goals(Outcome(view=view, ended=ended, line=theirs.line)))
 
     async def _speak(self, text: str, voice: str | None) -> bytes:
-        return await speak_pcm(self._caller, text, 8000)
+        return await speak_pcm(self.voices[voice or ""], text, 8000)
 
     def _verdict(self, goals: dict[str, bool]) -> bool:
-        self._console.print()
+        self.console.print()
         for goal, reached in goals.items():
             mark = "[green]yes[/green]" if reached else "[red]NO [/red]"
-            self._console.print(f"  {mark}  {goal}")
+            self.console.print(f"  {mark}  {goal}")
         return all(goals.values())
 
 
@@ -211,25 +281,19 @@ class _FrontDeskDemo(PhoneDemo):
         return self._desk
 
     async def phone(self, line: Line, view: View) -> None:
-        async def say(text: str) -> None:
-            view.line("caller", text)
-            await line.say(text)
-
+        caller = Party(line, view)
         await line.wait_quiet(timeout=20)
-        await say("What are your opening hours?")
+        await caller.says("What are your opening hours?")
         await line.wait_speech(timeout=20)
         await line.wait(5.0)
-        await say("Wait, when is my appointment?")
+        await caller.says("Wait, when is my appointment?")
         await line.wait_quiet(timeout=30)
-        view.line("caller", f"(keys {'•' * len(_BOOKING)})")
-        line.press(_BOOKING)
-        await line.wait_speech(timeout=20)
-        await line.wait_quiet(timeout=30)
-        await say("Could you repeat that?")
-        await line.wait_speech(timeout=20)
-        await line.wait_quiet(timeout=30)
-        await say("Thank you, goodbye.")
-        await line.wait_end(timeout=30)
+        await caller.keys(_BOOKING)
+        await caller.listen()
+        await caller.says("Could you repeat that?")
+        await caller.listen()
+        await caller.says("Thank you, goodbye.")
+        await caller.leave()
 
     def goals(self, outcome: Outcome) -> dict[str, bool]:
         used = [] if self._desk is None else self._desk.used

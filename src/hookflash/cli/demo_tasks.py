@@ -4,7 +4,7 @@ from abc import abstractmethod
 from enum import StrEnum
 
 from hookflash.agent import Agent
-from hookflash.cli.demo import DemoOptions, Outcome, PhoneDemo
+from hookflash.cli.demo import DemoOptions, Outcome, Party, PhoneDemo
 from hookflash.cli.told import ToldSTT
 from hookflash.cli.view import View
 from hookflash.emulator import Line
@@ -77,38 +77,25 @@ class _Collector(Agent):
         await self.session.hangup()
 
 
-class _Caller:
-    """What the caller does, shown as it happens."""
+class _Caller(Party):
+    """What the caller does when they were asked."""
 
     def __init__(self, line: Line, view: View, ears: ToldSTT | None) -> None:
-        self._line = line
-        self._view = view
+        super().__init__(line, view)
         self._ears = ears
-
-    async def listen(self) -> None:
-        """Wait for the agent to speak and to stop."""
-        await self._line.wait_speech(timeout=20)
-        await self._line.wait_quiet(timeout=30)
 
     async def says(self, words: str) -> None:
         """Listen, and then say something."""
         await self.listen()
-        self._view.line("caller", words)
-        await self._line.say(words)
+        await super().says(words)
         if self._ears is not None:
-            self._view.line("", "(the ears are told these words)", note=True)
+            self.view.line("", "(the ears are told these words)", note=True)
             self._ears.tell(words)
 
     async def keys(self, digits: str) -> None:
         """Listen, and then press keys."""
         await self.listen()
-        self._view.line("caller", f"(keys {'•' * len(digits)})")
-        self._line.press(digits)
-        await self._line.wait_said()
-
-    async def leave(self) -> None:
-        """Wait for the end."""
-        await self._line.wait_end(timeout=60)
+        await super().keys(digits)
 
 
 class _TaskDemo(PhoneDemo):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from hookflash import __version__
 from hookflash.errors import HookflashError, UsageError
@@ -50,7 +51,23 @@ def _front(
         set_up(logging.INFO)
 
 
-@_cli.command()
+class _DemoCommand(TyperCommand):
+    """Lets `--transfer` stand alone: Typer has no options whose value may be left out."""
+
+    # The type of `ctx` that Typer itself names here is private to it.
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Give `--transfer` its usual value where none follows it."""
+        followed = zip(args, [*args[1:], "--"], strict=True)
+        return super().parse_args(
+            ctx,
+            [
+                "--transfer=accepts" if each == "--transfer" and after.startswith("-") else each
+                for each, after in followed
+            ],
+        )
+
+
+@_cli.command(cls=_DemoCommand)
 def demo(
     *,
     fast: Annotated[
@@ -80,14 +97,27 @@ def demo(
             help="Watch an agent collect something: email, digits, card or survey.",
         ),
     ] = None,
+    transfer: Annotated[
+        str | None,
+        typer.Option(
+            "--transfer",
+            metavar="[=WAY]",
+            help="Watch an agent hand its caller to a person, who accepts; or the way back: "
+            "voicemail, declines, no-answer or caller-hangs-up.",
+        ),
+    ] = None,
 ) -> None:
     """Hold a phone call with a front-desk agent, on this machine, with no account and no key."""
     from hookflash.cli.demo import DemoOptions, run_demo, run_text_demo
     from hookflash.cli.demo_tasks import run_task_demo
+    from hookflash.cli.demo_transfer import run_transfer_demo
 
     options = DemoOptions(fast=fast, llm=llm, model=model, record=record, port=port)
-    if task is not None:
-        served = run_task_demo(task, options, alone=not text and llm is None and model is None)
+    plain = not text and llm is None and model is None
+    if transfer is not None:
+        served = run_transfer_demo(transfer, options, alone=plain and task is None)
+    elif task is not None:
+        served = run_task_demo(task, options, alone=plain)
     else:
         served = run_text_demo(options) if text else run_demo(options)
     raise typer.Exit(0 if served else 1)

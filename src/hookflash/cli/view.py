@@ -1,5 +1,7 @@
 """What a person at the terminal sees of a call: both sides, as it happens."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +13,7 @@ from hookflash.events.session import (
     ErrorOccurred,
     FalseInterruption,
     SessionClosedEvent,
+    SessionRecord,
     SpeechInterrupted,
     ToolFinished,
     TurnMetrics,
@@ -18,11 +21,13 @@ from hookflash.events.session import (
     UtteranceBegan,
     UtteranceSpoken,
 )
+from hookflash.events.voicemail import VoicemailDetected
 from hookflash.runtime import clock
 
 __all__ = ["View"]
 
 _STYLES = {"agent": "cyan", "caller": "green", "": "dim"}
+_SOMEBODY_ELSE = "magenta"
 
 
 class View:
@@ -33,6 +38,8 @@ class View:
         self._console = console
         self._began = clock.now()
         self._open = False
+        # What stands before the agent's words; empty once it was printed.
+        self._head = ""
         self._printed = ""
         self._before = ""
         self._session: AgentSession[None] | None = None
@@ -47,6 +54,29 @@ class View:
         self._session = session
         session.on("*", self._happened)
 
+    def watch_beside(self, name: str) -> Callable[[SessionRecord], None]:
+        """Return what follows another talk of the agent, with somebody of this name.
+
+        It is for `Call.observers`. The agent's words are shown when they were heard.
+        """
+
+        def happened(event: SessionRecord) -> None:
+            match event:
+                case UtteranceSpoken() if event.heard:
+                    self.line("agent", f"(to {name}) {event.heard}{_cut(event)}")
+                case UserTranscription(final=True):
+                    self.line("", f"understood of {name}: {event.text}", note=True)
+                case DtmfReceived():
+                    self.line("", f"{name}'s key {event.digit}", note=True)
+                case VoicemailDetected():
+                    self.line("", f"who answered: {event.result} ({event.method})", note=True)
+                case ErrorOccurred():
+                    self.line("", f"error in {event.source}: {event.message}", note=True)
+                case _:
+                    pass
+
+        return happened
+
     def grow(self) -> None:
         """Print the words heard since the last time. Called a few times a second."""
         if self._open and self._session is not None:
@@ -57,7 +87,7 @@ class View:
     def line(self, who: str, text: str, *, note: bool = False) -> None:
         """Print a line."""
         self._end_line()
-        style = "dim" if note else _STYLES.get(who, "")
+        style = "dim" if note else _STYLES.get(who, _SOMEBODY_ELSE)
         self._console.print(Text(self._stamp(who)) + Text(text, style=style))
         if not note:
             self.transcript.append(f"{self._elapsed():7.2f}  {who}: {text}")
@@ -121,34 +151,36 @@ class View:
         self.spoken.append(event)
         if event.heard:
             if not self._open and event.heard != self._printed:
-                self._open = True
-                self._console.print(Text(self._stamp("agent")), end="")
+                self._open, self._head = True, self._stamp("agent")
             self._words(event.heard)
-            self.transcript.append(
-                f"{self._elapsed():7.2f}  agent: {event.heard}"
-                + (" [interrupted]" if event.interrupted else "")
-            )
+            self.transcript.append(f"{self._elapsed():7.2f}  agent: {event.heard}{_cut(event)}")
         self._end_line()
 
     def _begin_line(self) -> None:
         self._end_line()
-        self._open, self._printed = True, ""
+        self._open, self._head, self._printed = True, self._stamp("agent"), ""
         if self._session is not None:
             self._before = self._session.history.last_assistant_text()
-        self._console.print(Text(self._stamp("agent")), end="")
 
     def _words(self, heard: str) -> None:
         if self._open and heard.startswith(self._printed):
+            self._console.print(Text(self._head), end="")
+            self._head = ""
             self._console.print(Text(heard[len(self._printed) :], style=_STYLES["agent"]), end="")
             self._printed = heard
 
     def _end_line(self) -> None:
         if self._open:
             self._open = False
-            self._console.print()
+            if not self._head:
+                self._console.print()
 
     def _elapsed(self) -> float:
         return clock.now() - self._began
 
     def _stamp(self, who: str) -> str:
         return f"{self._elapsed():6.1f}  {who:<7} "
+
+
+def _cut(event: UtteranceSpoken) -> str:
+    return " [interrupted]" if event.interrupted else ""

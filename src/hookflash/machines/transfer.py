@@ -62,6 +62,7 @@ from hookflash.events.transfer import (
 )
 from hookflash.events.turn import CallerLeft, DigitReceived, TranscriptFinal
 from hookflash.events.voicemail import VoicemailVerdict
+from hookflash.machines.assent import FILLERS, NEGATORS
 from hookflash.machines.endpointing import words
 from hookflash.machines.transfer_config import (
     APOLOGIES,
@@ -100,6 +101,12 @@ _Reason = WarmTransferReason
 
 # A wish to be back with the agent is short; what is longer is said to somebody in the room.
 _MOST_WORDS_OF_A_WISH = 8
+_WRAPPING_WORDS = """
+actually ah all alright eh er hey hm just know no now oh ok okay please right so sorry thank thanks
+then uh um well what yeah yes you
+"""
+# Words in which it may be wrapped: "You know what, never mind, thank you."
+_WRAPPING = frozenset(_WRAPPING_WORDS.split())
 
 
 class TransferState(StrEnum):
@@ -306,6 +313,7 @@ class TransferMachine:
     def __init__(self, config: TransferConfig | None = None) -> None:
         """Wait for the request. A machine serves one transfer."""
         self._config = config or TransferConfig()
+        self._wishes = [words(phrase) for phrase in self._config.cancel_phrases]
         self._state = TransferState.WAITING
         self._began = 0.0
         self._entered_at = 0.0  # the present state, of those that have a time of their own
@@ -838,5 +846,21 @@ class TransferMachine:
         spoken = words(text)
         if len(spoken) > _MOST_WORDS_OF_A_WISH:
             return False
-        line = f" {' '.join(spoken)} "
-        return any(f" {phrase} " in line for phrase in self._config.cancel_phrases)
+        return any(_wishes(spoken, phrase) for phrase in self._wishes)
+
+
+def _wishes(spoken: list[str], phrase: list[str]) -> bool:
+    """Whether somebody begins or ends with a phrase, and does not say that they do not want it."""
+    for at in range(len(spoken) - len(phrase) + 1):
+        end = at + len(phrase)
+        before, after = spoken[:at], spoken[end:]
+        wrapped = _WRAPPING.issuperset(before) or _WRAPPING.issuperset(after)
+        if spoken[at:end] == phrase and wrapped and not _negates(before):
+            return True
+    return False
+
+
+def _negates(before: list[str]) -> bool:
+    """Whether words turn what comes after them into its opposite: "I don't want to ..."."""
+    last = next((word for word in reversed(before) if word not in FILLERS), "")
+    return last in NEGATORS or last == "cannot" or last.endswith("n't")

@@ -7,6 +7,7 @@ import msgspec
 
 from hookflash.errors import ConfigError
 from hookflash.events.transfer import WarmTransferReason
+from hookflash.machines.endpointing import words
 
 __all__ = ["APOLOGIES", "DEFAULT_APOLOGY", "FAREWELLS", "TransferConfig", "TransferTarget"]
 
@@ -88,7 +89,10 @@ class TransferConfig(msgspec.Struct, frozen=True, kw_only=True):
     cancel_key: str = "*"
     """With which the caller goes back to the agent; as `accept_key`."""
     cancel_phrases: tuple[str, ...] = ("never mind", "go back", "cancel the transfer")
-    """With which they do, too: words, lower case, in an utterance of at most eight."""
+    """With which they do, too, in any language: they must begin or end an utterance of at most
+    eight words. Case and punctuation do not count. That "don't go back" and "you know what, never
+    mind" are not what they look like is understood in English only. Of a script without spaces,
+    give whole utterances."""
     hold_line: str = "Please hold on while I find somebody for you."
     """Said to the caller before anybody is dialled."""
     introduction: str | None = None
@@ -136,6 +140,9 @@ class TransferConfig(msgspec.Struct, frozen=True, kw_only=True):
             if len(key) > 1 or key not in "0123456789*#":
                 msg = f"{name} is not a key; give one of 0-9*#, or '' for none"
                 raise ConfigError(msg)
+        if not all(words(phrase) for phrase in self.cancel_phrases):
+            msg = "cancel_phrases has one without words; give words"
+            raise ConfigError(msg)
         if self.accept_key and self.accept_key == self.decline_key:
             msg = "decline_key is the accept_key; give another"
             raise ConfigError(msg)

@@ -255,7 +255,13 @@ LlmChunk: TypeAlias = TextDelta | ToolCallReady | Usage
 
 
 class LLM(Provider):
-    """A language model."""
+    """A language model.
+
+    Attributes:
+        reads_instructions: whether it does what it is told in words, such as to sum something up.
+    """
+
+    reads_instructions = True
 
     @abstractmethod
     def chat(

@@ -95,6 +95,7 @@ class RuleLLM(LLM):
     """
 
     name = "rules"
+    reads_instructions = False
 
     def __init__(
         self,

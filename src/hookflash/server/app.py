@@ -35,6 +35,8 @@ from starlette.websockets import WebSocket
 from hookflash.audio.frames import Pcm
 from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call, current_call
+from hookflash.calls.cold_transfer import transfer
+from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.carriers.base import Answer, Carrier, Webhook
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
@@ -315,6 +317,18 @@ class App:
         self._watches.pop(call.id, None)
 
     # For calls.
+
+    async def transfer(
+        self,
+        call: Call,
+        to: str,
+        *,
+        from_: str | None = None,
+        ring_timeout: float = 30.0,
+        via: TransferVia = "auto",
+    ) -> TransferOutcome:
+        """Hand a call to somebody; as `Call.transfer`."""
+        return await transfer(call, to, from_=from_, ring_timeout=ring_timeout, via=via)
 
     def callback(self, responder: Responder) -> Address:
         """Let the carrier tell us something for one call; as `CallControl.callback`."""

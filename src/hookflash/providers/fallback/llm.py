@@ -74,6 +74,7 @@ class FallbackLLM(Fallback[LLM], LLM):
             ConfigError: a number is out of its range.
         """
         super().__init__(providers, LLM, prepare_timeout=prepare_timeout, health=health)
+        self.reads_instructions = all(each.reads_instructions for each in providers)
         self._first_within = positive("first_chunk_timeout", first_chunk_timeout)
         self._next_within = positive("idle_timeout", idle_timeout)
 
