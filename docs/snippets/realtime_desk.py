@@ -30,6 +30,12 @@ async def answer(call: Call) -> None:
     await AgentSession(FrontDesk(), pipeline).start(call, run_until_shutdown=True)
 
 
+class Recorded(FrontDesk):
+    async def on_enter(self) -> None:
+        await self.session.say("This call is recorded.", interruptible=False)
+        await self.session.reply("Greet the caller: this is Harbour Dental.")
+
+
 def with_our_voice(tts: TTS) -> Pipeline:
     return Pipeline(realtime=OpenAIRealtime(), tts=tts)
 

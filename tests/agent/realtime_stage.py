@@ -41,6 +41,7 @@ class RealtimeStage:
         wake_up: float | None = None,
         options: SessionOptions | None = None,
         longest: float | None = None,
+        recites: bool = True,
         **model: Any,
     ) -> None:
         self.server = server
@@ -49,6 +50,7 @@ class RealtimeStage:
         model.setdefault("turn_detection", SilenceTurns())
         self.model = OpenAIRealtime(base_url=server.base_url, **model)
         self.model.longest = longest
+        self.model.recites = recites
         self.pipeline = Pipeline(realtime=self.model, stt=stt, tts=tts, vad=vad)
         self.session: AgentSession[Any] = AgentSession(
             agent,
@@ -114,12 +116,15 @@ async def on_realtime_stage(
     agent: Agent,
     script: Script = (),
     *,
+    aside: Script = (),
     hears: Sequence[str | Heard] = (),
     refusing: Sequence[int] = (),
     longest: float | None = None,
     **options: Any,
 ) -> AsyncIterator[RealtimeStage]:
-    async with RealtimeServer(script, hears=hears, refusing=refusing, longest=longest) as server:
+    async with RealtimeServer(
+        script, recites=aside, hears=hears, refusing=refusing, longest=longest
+    ) as server:
         stage = RealtimeStage(agent, server, longest=longest, **options)
         try:
             await stage.session.start(stage.leg)

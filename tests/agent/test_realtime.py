@@ -475,15 +475,6 @@ def test_a_tool_hands_over_and_the_model_is_given_the_new_part(virtual_time: Run
 # What is said and done besides.
 
 
-def test_say_needs_a_voice_and_the_error_says_what_else_there_is(virtual_time: Run) -> None:
-    async def main() -> None:
-        async with on_realtime_stage(Desk()) as stage:
-            with pytest.raises(UsageError, match=r"Pipeline\(tts=...\), or audio.*reply"):
-                stage.session.say("Hello.")
-
-    virtual_time(main())
-
-
 def test_ready_made_audio_is_said_and_the_model_knows_of_it(virtual_time: Run) -> None:
     async def main() -> None:
         async with on_realtime_stage(Desk(), ["Yes."]) as stage:
@@ -867,9 +858,20 @@ def test_a_model_that_keeps_failing_is_apologised_for_by_our_voice(virtual_time:
     virtual_time(main())
 
 
-def test_without_a_voice_of_ours_the_model_itself_is_asked_to_apologise(virtual_time: Run) -> None:
+def test_without_a_voice_of_ours_the_model_itself_says_the_apology(virtual_time: Run) -> None:
     async def main() -> None:
-        async with on_realtime_stage(Desk(), [*[Refuses()] * 3, "Sorry."]) as stage:
+        async with on_realtime_stage(Desk(), [Refuses()] * 3) as stage:
+            handle = await stage.session.reply()
+            assert isinstance(handle.error, ProviderError)
+            assert stage.items == [SYSTEM, f"assistant: {APOLOGY}"]
+            assert stage.there.requests[-1]["conversation"] == "none"
+
+    virtual_time(main())
+
+
+def test_a_model_that_says_no_words_it_is_given_is_asked_to_apologise(virtual_time: Run) -> None:
+    async def main() -> None:
+        async with on_realtime_stage(Desk(), [*[Refuses()] * 3, "Sorry."], recites=False) as stage:
             handle = await stage.session.reply()
             assert isinstance(handle.error, ProviderError)
             assert stage.items == [SYSTEM, "assistant: Sorry."]

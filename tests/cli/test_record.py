@@ -44,6 +44,28 @@ def test_a_journal_becomes_a_record_and_both_are_shown(tmp_path: Path) -> None:
     assert ["latency", "750", "750", "750", "1"] in rows
 
 
+def test_a_transfer_is_shown_with_its_attempts_and_their_times(tmp_path: Path) -> None:
+    lines = [
+        HEAD,
+        b'{"event":{"name":"warm_transfer","sequence":1,"turn":"","at":5.0,"phase":"started"}}',
+        b'{"event":{"name":"warm_transfer.attempt","sequence":2,"turn":"","at":9.0,"attempt":{"target":0,'
+        b'"destination":"Ann","dialed_at":2.0,"ringing_at":2.5,"ended_at":4.0,'
+        b'"reason":"supervisor_busy","cause":"486","sip_code":486,"ended_by":"supervisor"}}}',
+        b'{"event":{"name":"warm_transfer.attempt","sequence":3,"turn":"","at":9.0,"attempt":{"target":1,'
+        b'"destination":"Bob","dialed_at":4.0,"ringing_at":4.5,"answered_at":6.0,"human_at":7.0,'
+        b'"accepted_at":15.0,"merged_at":15.1}}}',
+        b'{"event":{"name":"warm_transfer","sequence":4,"turn":"","at":22.0,"phase":"transfer_complete"}}',
+    ]
+    journal = tmp_path / "call-1.journal.jsonl"
+    journal.write_bytes(b"\n".join(lines))
+    shown = runner.invoke(main._cli, ["record", str(journal)], env={"COLUMNS": "120"})
+    assert shown.exit_code == 0, shown.output
+    assert "transfer at 5.0 s: transfer_complete, after 17.0 s" in shown.output
+    rows = [line.split() for line in shown.output.splitlines()]
+    assert ["Ann", "2.0", "2.5", "4.0", "supervisor_busy,", "486", "supervisor"] in rows
+    assert ["Bob", "4.0", "4.5", "6.0", "7.0", "15.0", "15.1", "connected"] in rows
+
+
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     (tmp_path / "c.record.json").mkdir()
     journal = tmp_path / "c.journal.jsonl"

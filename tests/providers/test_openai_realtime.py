@@ -396,6 +396,61 @@ def test_instructions_and_tool_choice_are_for_one_answer() -> None:
     run(main())
 
 
+def test_words_are_recited_without_the_conversation_and_leave_nothing_in_it() -> None:
+    async def main() -> None:
+        async with talk(setup=RealtimeSetup(sample_rate=8000, tools=(LOOK,))) as one:
+            one.link.recite("r1", "What do you want?\n\nWell?")
+            await asyncio.sleep(0.1)
+            (request,) = one.server.conversation.requests
+            instructions = request.pop("instructions")
+            assert instructions.startswith("Say exactly the following, word for word")
+            assert instructions.endswith("\n\nWhat do you want?\n\nWell?")
+            assert request == {
+                "metadata": {"request": "r1"},
+                "conversation": "none",
+                "input": [],
+                "tools": [],
+                "tool_choice": "none",
+            }
+            assert one.words == "What do you want?\n\nWell?"
+            assert len(one.audio) > 0
+            assert {event.request for event in one.events} == {"r1"}  # type: ignore[union-attr]
+            assert one.events[-1] == ResponseDone(
+                request="r1",
+                status=ResponseStatus.COMPLETED,
+                usage=Usage(input_tokens=20, output_tokens=10),
+            )
+            assert one.server.conversation.items == []
+            assert one.server.conversation.errors == []
+
+    run(main())
+
+
+def test_words_that_are_recited_are_cancelled_whether_or_not_they_had_begun() -> None:
+    async def main() -> None:
+        async with talk() as one:
+            one.server.recites.extend([[Says("one two three", pace=0.5)], [Says("x", delay=5.0)]])
+            one.link.recite("r1", "one two three")
+            await asyncio.sleep(0.7)
+            one.link.cancel("r1")
+            await asyncio.sleep(0.1)
+            one.link.recite("r2", "four")
+            one.link.cancel("r2")
+            await asyncio.sleep(0.1)
+            assert one.words == "one two"
+            assert [(event.request, event.status) for event in one.of(ResponseDone)] == [
+                ("r1", ResponseStatus.CANCELLED),
+                ("r2", ResponseStatus.CANCELLED),
+            ]
+            cancels = [
+                each for each in one.server.conversation.received if "cancel" in each["type"]
+            ]
+            assert all(each["response_id"] for each in cancels), "else another would be meant"
+            assert one.server.conversation.errors == []
+
+    run(main())
+
+
 def test_tool_calls_come_whole_and_their_outputs_go_back() -> None:
     async def main() -> None:
         script: Script = [[Calls("look", {"n": 1}, "call_a"), Calls("wave", {}, "call_b")]]

@@ -12,6 +12,7 @@ from hookflash.audio.tones import beep
 from hookflash.calls import Call
 from hookflash.cli.main import load_app
 from hookflash.emulator import CarrierEmulator, Line, person
+from hookflash.events.session import UtteranceSpoken
 from hookflash.pipeline import Pipeline
 from hookflash.providers.openai_realtime import OpenAIRealtime
 from hookflash.runtime import clock
@@ -103,6 +104,42 @@ def test_the_snippet_of_a_front_desk_answers_the_phone(monkeypatch: pytest.Monke
         "function_call_output: Monday: nine to five",
         "assistant: From nine to five.",
     ]
+
+
+def test_words_that_the_program_gives_are_heard_over_the_carriers_sockets() -> None:
+    async def listens(line: Line) -> None:
+        await line.wait_speech()
+        await line.wait_quiet()
+        line.hang_up()
+
+    async def main() -> None:
+        script = ["Harbour Dental, good morning."]
+        async with RealtimeServer(script) as server, street() as place:
+            pipeline = Pipeline(realtime=OpenAIRealtime(base_url=server.base_url))
+            spoken: list[str] = []
+
+            async def answer(call: Call) -> None:
+                session: AgentSession[None] = AgentSession(realtime_desk.Recorded(), pipeline)
+                session.on(UtteranceSpoken, lambda event: spoken.append(event.heard))
+                await session.start(call, run_until_shutdown=True)
+
+            place.app.on_call(answer)
+            call = place.carrier.call(to=OURS, from_=THEIRS, far_end=person(listens))
+            await call.ended()
+            await place.app.drain()
+            await pipeline.aclose()
+            assert spoken == ["This call is recorded.", "Harbour Dental, good morning."]
+            assert [request.get("conversation") for request in server.conversation.requests] == [
+                "none",
+                None,
+            ]
+            assert server.conversation.texts == [f"assistant: {heard}" for heard in spoken]
+            assert server.conversation.errors == []
+            # Eight words of 200 ms, and no word more.
+            heard = sum(end - start for start, end in call.line.heard.speech(gap=0.02))
+            assert 1.5 < heard < 1.7
+
+    clock.run(main(), virtual=True)
 
 
 def test_the_snippet_of_a_test_passes() -> None:

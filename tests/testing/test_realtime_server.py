@@ -176,6 +176,41 @@ def test_unless_told_otherwise_it_answers_by_itself_and_hushes_when_the_caller_s
     virtual_time(main())
 
 
+def test_beside_the_conversation_it_says_what_it_is_told_and_keeps_nothing(
+    virtual_time: Run,
+) -> None:
+    async def main() -> None:
+        aside = {"conversation": "none", "input": [], "instructions": "Say this:\n\nOne.\n\nTwo."}
+        async with client("Mine.", recites=["Something else."]) as one:
+            told: list[str] = []
+            for response in (aside, aside, {}):
+                await one.send({"type": "response.create", "response": response})
+                done = await one.next("response.done")
+                (item,) = done["response"]["output"]
+                told.append(item["content"][0]["transcript"])
+            assert told == ["Something else.", "One.\n\nTwo.", "Mine."]
+            assert one.server.conversation.texts == ["assistant: Mine."]
+            assert one.errors == []
+
+    virtual_time(main())
+
+
+def test_only_an_id_cancels_what_is_said_beside_the_conversation(virtual_time: Run) -> None:
+    async def main() -> None:
+        aside = {"conversation": "none", "instructions": "Say this:\n\nOne."}
+        async with client(recites=[Says("One two.", pace=1.0)]) as one:
+            await one.send({"type": "response.create", "response": aside})
+            created = await one.next("response.created")
+            await one.send({"type": "response.cancel"})
+            assert one.errors == ["response_cancel_not_active"]
+            response_id = created["response"]["id"]
+            await one.send({"type": "response.cancel", "response_id": response_id})
+            done = await one.next("response.done")
+            assert done["response"]["status"] == "cancelled"
+
+    virtual_time(main())
+
+
 def test_it_counts_only_those_who_came() -> None:
     with pytest.raises(UsageError, match="nobody has connected"):
         _ = RealtimeServer().conversation

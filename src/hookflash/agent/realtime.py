@@ -109,18 +109,46 @@ class RealtimeListener(Protocol):
         ...
 
 
+class _Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model is asked for.
+
+    Attributes:
+        turn: what is answered.
+        instructions: for this answer alone.
+        tool_choice: for this answer alone.
+        text: words to say beside the conversation; None asks for an answer of the model's own.
+        keep: whether what is heard of it goes into the history.
+    """
+
+    turn: AnsweredTurn | None = None
+    instructions: str | None = None
+    tool_choice: str | None = None
+    text: str | None = None
+    keep: bool = True
+
+
 class _Response:
     """An answer that is being made: what comes of it waits here."""
 
     def __init__(self) -> None:
         self.request = new_id("reply")
         self.events: asyncio.Queue[RealtimeEvent | HookflashError] = asyncio.Queue()
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._over = asyncio.Event()
 
     def put(self, event: RealtimeEvent | HookflashError) -> None:
         self.events.put_nowait(event)
-        if isinstance(event, (ResponseDone, HookflashError)) and not self.over.done():
-            self.over.set_result(None)
+        if isinstance(event, (ResponseDone, HookflashError)):
+            self._over.set()
+
+    def cancel(self, link: RealtimeConversation) -> None:
+        """Let the model stop; after a while it counts as over, whatever the model says."""
+        if not self._over.is_set():
+            link.cancel(self.request)
+            asyncio.get_running_loop().call_later(_CANCEL_WITHIN, self._over.set)
+
+    async def wait_over(self) -> None:
+        """Wait until nothing more of it comes."""
+        await self._over.wait()
 
 
 class _Feed:
@@ -187,6 +215,8 @@ class RealtimeReplies(Mind):
         self._partials: dict[str, str] = {}
         self._newest_turn: AudioTurn | None = None
         self._speech_ended: float | None = None
+        if self.speaks and model.recites:
+            parts.speech.reciter = self
         self._memory = RealtimeMemory(parts.history, parts.tools)
         self._link = RealtimeLink(
             model,
@@ -329,15 +359,27 @@ class RealtimeReplies(Mind):
         instructions: str | None,
         tool_choice: str | None,
     ) -> Round:
-        """One answer: it is said as it comes, its tool calls are returned.
+        """One answer: it is said as it comes, its tool calls are returned."""
+        wish = _Wish(turn=turn, instructions=instructions, tool_choice=tool_choice)
+        return await self._ask_for(item, wish)
 
-        If the model fails it is asked again, unless that is of no use, or the caller has waited
-        long enough.
+    async def recite(self, item: SpeechItem, text: str, *, keep: bool) -> HookflashError | None:
+        """Have words said in the model's voice, as `Reciter.recite`.
+
+        They are no part of the model's own conversation: it is told of them, as far as they were
+        heard, like of all that others say.
         """
-        extra = instructions
+        return (await self._ask_for(item, _Wish(text=text, keep=keep))).failed
+
+    async def _ask_for(self, item: SpeechItem, wish: _Wish) -> Round:
+        """Ask the model; if it fails, again, unless that is of no use, or was waited for too long.
+
+        Words that were given to it and can have been heard in part are not said again.
+        """
+        asked = wish
         attempt = 1
         while True:
-            done = await self._ask_once(item, turn, extra, tool_choice)
+            done = await self._ask_once(item, asked)
             error = done.failed
             if error is None:
                 return done
@@ -351,55 +393,51 @@ class RealtimeReplies(Mind):
             if not error.retryable or self._link.lost is not None or attempt == _ATTEMPTS:
                 return done
             attempt += 1
-            if done.first is not None:  # some of it can have been heard
-                extra = _joined(instructions, _GO_ON)
+            if wish.text is not None:
+                if done.first is not None:
+                    return done
+            elif done.first is not None:  # some of it can have been heard
+                asked = _with_more(wish, _GO_ON)
             elif self._missed():
-                extra = _joined(instructions, _MISSED)
+                asked = _with_more(wish, _MISSED)
 
-    async def _ask_once(
-        self,
-        item: SpeechItem,
-        turn: AnsweredTurn | None,
-        instructions: str | None,
-        tool_choice: str | None,
-    ) -> Round:
+    async def _ask_once(self, item: SpeechItem, wish: _Wish) -> Round:
         done = Round(began=clock.now())
         try:
-            await self._generate(item, turn, instructions, tool_choice, done)
+            await self._generate(item, wish, done)
             done.stopped = False
         except LegClosed:
             done.calls.clear()
         except HookflashError as exc:
             done.failed = exc
         finally:
-            self._tell_request(item, turn, done)
+            self._tell_request(item, wish.turn, done)
         return done
 
-    async def _generate(
-        self,
-        item: SpeechItem,
-        turn: AnsweredTurn | None,
-        instructions: str | None,
-        tool_choice: str | None,
-        done: Round,
-    ) -> None:
+    async def _generate(self, item: SpeechItem, wish: _Wish, done: Round) -> None:
         link = await self._free_link()
-        self._memory.tell(link)
         response = self._response = _Response()
-        if instructions is not None:
-            instructions = _joined(self._memory.instructions, instructions)
-        link.respond(response.request, instructions=instructions, tool_choice=tool_choice)
         try:
+            self._send(link, response.request, wish)
             if self.speaks:
-                await self._speak(link, response, item, turn, done)
+                await self._speak(link, response, item, wish, done)
             else:
-                await self._write(link, response, item, turn, done)
+                await self._write(link, response, item, wish.turn, done)
         finally:
-            if not response.over.done():
-                link.cancel(response.request)
+            response.cancel(link)
         if not done.calls and done.first is None:
             msg = f"{self._model.name} gave neither words nor a tool call"
             raise ProviderError(msg, retryable=True)
+
+    def _send(self, link: RealtimeConversation, request: str, wish: _Wish) -> None:
+        if wish.text is not None:
+            link.recite(request, wish.text)
+            return
+        self._memory.tell(link)
+        instructions = wish.instructions
+        if instructions is not None:
+            instructions = _joined(self._memory.instructions, instructions)
+        link.respond(request, instructions=instructions, tool_choice=wish.tool_choice)
 
     async def _free_link(self) -> RealtimeConversation:
         """Wait for the connection, and until no other answer is being made on it.
@@ -413,8 +451,9 @@ class RealtimeReplies(Mind):
             before = self._response
             if before is None:
                 return link
-            # One that was cancelled, or that of another tool which asked for a reply.
-            await asyncio.wait([before.over], timeout=_CANCEL_WITHIN)
+            # One that was cancelled, that of another tool which asked for a reply, or words that
+            # are said meanwhile.
+            await before.wait_over()
             if self._response is before:
                 self._response = None
 
@@ -476,7 +515,7 @@ class RealtimeReplies(Mind):
         link: RealtimeConversation,
         response: _Response,
         item: SpeechItem,
-        turn: AnsweredTurn | None,
+        wish: _Wish,
         done: Round,
     ) -> None:
         """Let the caller hear the model's own voice."""
@@ -491,7 +530,7 @@ class RealtimeReplies(Mind):
                             feed.end()
                             speaking.finish()
                         item_id, feed = event.item_id, _Feed(self._rate)
-                        speaking = self._begin(link, item, turn, item_id, feed)
+                        speaking = self._begin(link, item, wish, item_id, feed)
                     if isinstance(event, AudioDelta):
                         feed.write(event.pcm)
                     else:
@@ -506,14 +545,15 @@ class RealtimeReplies(Mind):
         self,
         link: RealtimeConversation,
         item: SpeechItem,
-        turn: AnsweredTurn | None,
+        wish: _Wish,
         item_id: str,
         feed: _Feed,
     ) -> Speaking:
-        speaking = self._speech.begin(item, turn=turn, audio=feed)
-        self._memory.shares(self._history.newest_place(), item_id, by_audio=True)
-        forget = self._forget_unheard(link, item_id, speaking, feed)
-        item.adopt(self._owner.start(forget, name=f"truncate {item_id}"))
+        speaking = self._speech.begin(item, turn=wish.turn, audio=feed, keep=wish.keep)
+        if wish.text is None:
+            self._memory.shares(self._history.newest_place(), item_id, by_audio=True)
+            forget = self._forget_unheard(link, item_id, speaking, feed)
+            item.adopt(self._owner.start(forget, name=f"truncate {item_id}"))
         return speaking
 
     async def _forget_unheard(
@@ -568,19 +608,19 @@ class RealtimeReplies(Mind):
                     yield event.text
 
     async def _apologise(self, item: SpeechItem) -> None:
-        await item.unless_stopped(self._say_sorry(item))
-
-    async def _say_sorry(self, item: SpeechItem) -> None:
-        """Say that something went wrong, in whatever voice there is."""
-        if not self._speech.mute:
+        if self._speech.mute and not self._speech.ending and self._link.lost is None:
+            # It says no words that it is given, but may say these of its own will.
+            text = f'{_WORD_FOR_WORD}"{self._options.apology}"'
+            wish = _Wish(instructions=text, tool_choice="none")
+            done = await item.unless_stopped(self._ask_once(item, wish))
+            if done is not None and done.failed is not None:
+                self._emitter.tell_error("realtime", done.failed.reason, str(done.failed))
+        else:
             self._speech.apologise(item)
-            return
-        if self._speech.ending or self._link.lost is not None:
-            return
-        text = f'{_WORD_FOR_WORD}"{self._options.apology}"'
-        done = await self._ask_once(item, None, text, "none")
-        if done.failed is not None:
-            self._emitter.tell_error("realtime", done.failed.reason, str(done.failed))
+
+
+def _with_more(wish: _Wish, instructions: str) -> _Wish:
+    return msgspec.structs.replace(wish, instructions=_joined(wish.instructions, instructions))
 
 
 def _joined(first: str | None, second: str) -> str:

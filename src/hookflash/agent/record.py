@@ -16,6 +16,7 @@ written the journal is removed.
 import asyncio
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -40,6 +41,12 @@ from hookflash.events.session import (
     UserTranscription,
     UtteranceSpoken,
 )
+from hookflash.events.transfer import (
+    TransferAttempt,
+    WarmTransferAttemptEnded,
+    WarmTransferPhase,
+    WarmTransferPhaseReached,
+)
 from hookflash.providers.chat import ChatContext, ChatItem, as_plain
 from hookflash.runtime import clock
 from hookflash.runtime.log import mask
@@ -53,6 +60,7 @@ __all__ = [
     "CallRecord",
     "Journal",
     "RecordConfig",
+    "TransferRecord",
     "TurnRecord",
     "Usage",
     "load_record",
@@ -78,8 +86,20 @@ _NAMES = frozenset(
     {
         *("name", "turn", "utterance", "provider", "reason", "source", "old", "new"),
         *("tool", "call_id", "outcome", "failed", "verdict", "phase", "state", "type", "role"),
+        *("destination", "cause", "ended_by", "resolution"),
     }
 )
+# Of what is within an event, these are told of by the same names.
+_WITHIN = frozenset({"attempt", "data"})
+_TERMINAL = frozenset(
+    {
+        WarmTransferPhase.TRANSFER_COMPLETE,
+        WarmTransferPhase.TRANSFER_CANCELLED,
+        WarmTransferPhase.TRANSFER_FAILED,
+    }
+)
+# As many digits as a telephone number has at least, however it is written.
+_LIKE_A_NUMBER = re.compile(r"(?:\d[\s().-]*){7}")
 
 
 class RecordConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +175,28 @@ class TurnRecord(msgspec.Struct, frozen=True, kw_only=True):
     metrics: TurnMetrics | None
 
 
+class TransferRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer of the caller to a person, from the request to its end.
+
+    Attributes:
+        at: when it was asked for, in seconds since the session was made.
+        phase: how far it came; `transfer_complete`, `transfer_cancelled` or `transfer_failed`
+            unless the process died before its end.
+        reason: why it came to nothing, as `WarmTransferReason`; None if it did not.
+        sip_code: the SIP status behind the reason, where the carrier told.
+        seconds: how long it took; None if its end is not known.
+        attempts: the destinations that were dialled, with their times in seconds since `at`. Who
+            they are is told by their display names, without telephone numbers.
+    """
+
+    at: float
+    phase: WarmTransferPhase
+    reason: str | None = None
+    sip_code: int | None = None
+    seconds: float | None = None
+    attempts: tuple[TransferAttempt, ...] = ()
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a session used, for those who bill it.
 
@@ -186,6 +228,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
         metrics: the session in figures.
         errors: the `error` events.
         events: all events as they go over the wire, partial transcriptions left out.
+        transfers: each transfer to a person that was tried, with its attempts.
     """
 
     record: int
@@ -199,6 +242,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     metrics: SessionMetrics
     errors: tuple[Json, ...]
     events: tuple[Json, ...]
+    transfers: tuple[TransferRecord, ...] = ()
 
 
 class Journal:
@@ -319,6 +363,8 @@ class Journal:
         lines: list[Json] = []
         for event, sensitive in self._waiting:
             body = to_wire(event)
+            if isinstance(event, WarmTransferAttemptEnded) and not self._config.numbers:
+                body["attempt"] = {**body["attempt"], "destination": _named(event.attempt)}
             hidden = sensitive or body.get("sensitive") is True
             lines.append({"event": _without_content(body) if hidden else self._plain(body)})
         self._waiting.clear()
@@ -428,6 +474,7 @@ def recover(lines: Iterable[bytes]) -> CallRecord:
         metrics=metrics,
         errors=tuple(event for event in events if event.get("name") == ErrorOccurred.name),
         events=tuple(events),
+        transfers=_transfers(known),
     )
 
 
@@ -499,13 +546,24 @@ def _masked(number: str) -> str:
     return mask(number) if number else ""
 
 
+def _named(attempt: TransferAttempt) -> str:
+    """The display name of who was dialled, unless it is their number."""
+    name = attempt.destination
+    return mask(name) if _LIKE_A_NUMBER.search(name) else name
+
+
 def _without_content(body: Mapping[str, Any]) -> Json:
     """What is left without words: text that is no name is emptied, lists are left out."""
-    return {
-        key: "" if isinstance(value, str) and key not in _NAMES else value
-        for key, value in body.items()
-        if not isinstance(value, (dict, list, tuple)) or key == "tools"
-    }
+    left: Json = {}
+    for key, value in body.items():
+        if isinstance(value, str):
+            left[key] = value if key in _NAMES else ""
+        elif isinstance(value, dict):
+            if key in _WITHIN:
+                left[key] = _without_content(cast("Json", value))
+        elif not isinstance(value, (list, tuple)) or key == "tools":
+            left[key] = value
+    return left
 
 
 def _same(before: Sequence[ChatItem], now: Sequence[ChatItem]) -> int:
@@ -568,4 +626,33 @@ def _turns(
         )
         for event in events
         if isinstance(event, TurnCompleted)
+    )
+
+
+def _transfers(events: Sequence[SessionRecord]) -> tuple[TransferRecord, ...]:
+    transfers: list[TransferRecord] = []
+    for event in events:
+        match event:
+            case WarmTransferPhaseReached(phase=WarmTransferPhase.STARTED):
+                transfers.append(TransferRecord(at=event.at, phase=event.phase))
+            case WarmTransferPhaseReached() if transfers:
+                transfers[-1] = _further(transfers[-1], event)
+            case WarmTransferAttemptEnded() if transfers:
+                attempts = (*transfers[-1].attempts, event.attempt)
+                transfers[-1] = msgspec.structs.replace(transfers[-1], attempts=attempts)
+            case _:
+                pass
+    return tuple(transfers)
+
+
+def _further(transfer: TransferRecord, event: WarmTransferPhaseReached) -> TransferRecord:
+    if event.phase not in _TERMINAL:
+        return msgspec.structs.replace(transfer, phase=event.phase)
+    reason, sip_code = event.data.get("reason"), event.data.get("sip_code")
+    return msgspec.structs.replace(
+        transfer,
+        phase=event.phase,
+        reason=reason if isinstance(reason, str) else None,
+        sip_code=sip_code if isinstance(sip_code, int) else None,
+        seconds=event.at - transfer.at,
     )

@@ -9,6 +9,7 @@ from hookflash.agent.measures import Distribution
 from hookflash.agent.record import (
     JOURNAL_SUFFIX,
     CallRecord,
+    TransferRecord,
     load_record,
     record_path,
     write_record,
@@ -74,9 +75,34 @@ def _print(record: CallRecord, console: Console) -> None:
             spread.add_row(name, _ms(of.p50), _ms(of.p95), _ms(of.most), str(of.count))
     console.print(spread)
 
+    for transfer in record.transfers:
+        _print_transfer(transfer, console)
+
     for error in record.errors:
         at = error.get("at", 0.0)
         console.print(f"error at {at:.1f} s: {error.get('source')}, {error.get('reason')}")
+
+
+def _print_transfer(transfer: TransferRecord, console: Console) -> None:
+    sip = None if transfer.sip_code is None else f"SIP {transfer.sip_code}"
+    took = None if transfer.seconds is None else f"after {transfer.seconds:.1f} s"
+    told = ", ".join(filter(None, (transfer.phase.value, transfer.reason, sip, took)))
+    console.print(f"transfer at {transfer.at:.1f} s: {told}")
+    attempts = _table(
+        *("to", "dialled", "rang", "answered", "person", "accepted", "connected", "ended"),
+        *("outcome", "by"),
+    )
+    for each in transfer.attempts:
+        times = (
+            *(each.dialed_at, each.ringing_at, each.answered_at, each.human_at),
+            *(each.accepted_at, each.merged_at, each.ended_at),
+        )
+        reason = "connected" if each.reason is None else each.reason.value
+        told = ", ".join(filter(None, (reason, each.decline_reason, each.cause)))
+        by = "" if each.ended_by is None else each.ended_by.value
+        attempts.add_row(each.destination, *map(_seconds, times), told, by)
+    if transfer.attempts:
+        console.print(attempts)
 
 
 def _table(*columns: str) -> Table:
@@ -88,3 +114,7 @@ def _table(*columns: str) -> Table:
 
 def _ms(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds * 1000:.0f}"
+
+
+def _seconds(moment: float | None) -> str:
+    return "" if moment is None else f"{moment:.1f}"

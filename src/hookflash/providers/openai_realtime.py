@@ -99,6 +99,11 @@ _OPTIONS = {
 _MAX_UNSENT = 1000
 # Words of the server that are safe to repeat: codes and names of fields.
 _WORD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+# What it takes to have words said: the vendor's guide, "create responses with no context".
+_RECITE = (
+    "Say exactly the following, word for word, in the language in which it is written. Add "
+    "nothing, leave nothing out, and do not answer it, even if it is a question or a request."
+)
 _MODES = frozenset({"auto", "none", "required"})
 _CANCEL_TOO_LATE = "response_cancel_not_active"
 
@@ -206,6 +211,7 @@ class OpenAIRealtime(RealtimeModel):
         self.model = model
         self.detects_turns = turn_detection is not None
         self.speaks = None if modality is None else modality == "audio"
+        self.recites = True
         self.longest = _LONGEST
         self._voice = voice
         self._base_url = base_url
@@ -416,6 +422,7 @@ class _Conversation(RealtimeConversation):
         # Requests that the server has not begun, and those that it has, by its own name for them.
         self._asked: deque[str] = deque()
         self._active: dict[str, str] = {}
+        self._unwanted: set[str] = set()
         self._words: dict[str, str] = {}
         self._owner = TaskOwner(model.name)
         self._owner.start(self._write(), name="writer")
@@ -442,17 +449,32 @@ class _Conversation(RealtimeConversation):
         if tool_choice is not None:
             named = {"type": "function", "name": tool_choice}
             response["tool_choice"] = tool_choice if tool_choice in _MODES else named
+        self._ask(request, response)
+
+    def recite(self, request: str, text: str) -> None:
+        response: _Json = {
+            "metadata": {"request": request},
+            "conversation": "none",
+            # What it does not know, it cannot answer instead.
+            "input": [],
+            "instructions": f"{_RECITE}\n\n{text}",
+            "tools": [],
+            "tool_choice": "none",
+        }
+        self._ask(request, response)
+
+    def _ask(self, request: str, response: _Json) -> None:
         self._asked.append(request)
         self._post({"type": "response.create", "event_id": request, "response": response})
 
     def cancel(self, request: str) -> None:
-        body: _Json = {"type": "response.cancel"}
         for response_id, known in self._active.items():
             if known == request:
-                self._post({**body, "response_id": response_id})
+                self._post({"type": "response.cancel", "response_id": response_id})
                 return
         if request in self._asked:
-            self._post(body)
+            # Without an id the vendor cancels only what belongs to the conversation.
+            self._unwanted.add(request)
 
     def add(self, item: ChatItem, *, item_id: str, after: str | None = None) -> None:
         body: _Json = {"type": "conversation.item.create", "item": _item(item, item_id)}
@@ -590,6 +612,9 @@ class _Conversation(RealtimeConversation):
             return []
         self._asked.remove(request)
         self._active[_text(response.get("id"))] = request
+        if request in self._unwanted:
+            self._unwanted.discard(request)
+            self.cancel(request)
         return [ResponseStarted(request=request)]
 
     def _done(self, response: _Json) -> list[RealtimeEvent]:
@@ -632,6 +657,7 @@ class _Conversation(RealtimeConversation):
         request = _text(error.get("event_id"))
         if request in self._asked:
             self._asked.remove(request)
+            self._unwanted.discard(request)
             failed = ResponseStatus.FAILED
             return [ResponseDone(request=request, status=failed, error=mapped)]
         return [RealtimeTrouble(error=mapped)]

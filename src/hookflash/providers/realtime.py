@@ -329,6 +329,23 @@ class RealtimeConversation(ABC):
             tool_choice: `auto`, `none`, `required`, or a tool's name; None lets the model choose.
         """
 
+    def recite(self, request: str, text: str) -> None:
+        """Ask the model's voice for exactly these words, beside the conversation.
+
+        What comes of it is told as that of an answer, is no item of the conversation, and counts as
+        the one answer that is made at a time. The model may still say other words; those that it
+        says are what `WordsDelta` tells.
+
+        Args:
+            request: a name for it, unique in the conversation.
+            text: what to say.
+
+        Raises:
+            UsageError: the model cannot; see `RealtimeModel.recites`.
+        """
+        msg = "this realtime model does not say words that it is given"
+        raise UsageError(msg)
+
     @abstractmethod
     def cancel(self, request: str) -> None:
         """Stop an answer; its `ResponseDone` follows. Nothing happens if it is over."""
@@ -383,12 +400,14 @@ class RealtimeModel(Provider):
             detector of ours must, and `RealtimeConversation.commit` tells it.
         speaks: whether it can answer in audio; None means that it does unless there is a
             synthesiser.
+        recites: whether its voice says words that it is given; then its conversations `recite`.
         longest: seconds after which the vendor ends a conversation; None means never. It is
             renewed before that, in a moment of silence.
     """
 
     detects_turns: bool = True
     speaks: bool | None = None
+    recites: bool = False
     longest: float | None = None
 
     @abstractmethod

@@ -28,6 +28,7 @@ from hookflash.tasks.name import GetNameResult, GetNameTask
 from hookflash.tasks.phone import GetPhoneNumberResult, GetPhoneNumberTask
 from hookflash.tasks.secret import Secret
 from hookflash.tasks.task import AgentTask, TaskMisused
+from hookflash.tasks.warm_transfer import WarmTransferFailed, WarmTransferTask
 
 __all__ = [
     "AgentTask",
@@ -65,6 +66,8 @@ __all__ = [
     "TaskMisconfigured",
     "TaskMisused",
     "TaskTimedOut",
+    "WarmTransferFailed",
+    "WarmTransferTask",
     "dtmf_event_to_code",
     "format_dtmf",
 ]

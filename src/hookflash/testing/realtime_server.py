@@ -3,6 +3,7 @@
 It checks what it is sent against the official SDK's own types, and refuses what the vendor refuses
 (a truncation beyond the audio, a second answer at a time, an unknown item). It hears by energy,
 understands what the test prepared, and answers by a script; a voice that hums stands for speech.
+Beside the conversation it says what it is told to, as an obedient model would.
 
 Sources: the types of the `openai` package, https://platform.openai.com/docs/api-reference/realtime,
 and error texts as reported in public issues.
@@ -137,6 +138,8 @@ class _Answer:
     id: str
     metadata: _Json
     spoken: bool
+    aside: bool
+    """Whether it is no part of the conversation."""
     output: list[_Json] = field(default_factory=list[_Json])
     task: "asyncio.Task[None] | None" = None
 
@@ -162,6 +165,7 @@ class RealtimeServer:
         script: Iterable[RealtimeStep | Sequence[RealtimeStep]] = (),
         *,
         otherwise: str = "All right.",
+        recites: Iterable[RealtimeStep | Sequence[RealtimeStep]] = (),
         hears: Iterable[str | Heard] = (),
         key: str | None = None,
         refusing: Iterable[int] = (),
@@ -173,6 +177,8 @@ class RealtimeServer:
         Args:
             script: the steps of each answer, over all connections; one stands for a list of one.
             otherwise: what it says when the script is used up.
+            recites: the steps of each answer beside the conversation (`conversation` is `none`);
+                used up, it says what stands behind the first empty line of its instructions.
             hears: the words of each of the caller's turns, in order.
             key: the key that it wants; None takes any.
             refusing: HTTP statuses with which it refuses the next connections.
@@ -182,10 +188,8 @@ class RealtimeServer:
         self.base_url = ""
         self.conversations: list[ServedConversation] = []
         self.ms_per_word = ms_per_word
-        self.script: deque[Sequence[RealtimeStep]] = deque(
-            entry if isinstance(entry, (list, tuple)) else [entry]  # type: ignore[list-item]
-            for entry in script
-        )
+        self.script = _steps(script)
+        self.recites = _steps(recites)
         self.hears = deque(Heard(words) if isinstance(words, str) else words for words in hears)
         self.otherwise = otherwise
         self._key = key
@@ -533,16 +537,29 @@ class ServedConversation:
             raise _Refused(code, "Conversation already has an active response in progress")
         self.requests.append(params)
         modalities = params.get("output_modalities") or self.session["output_modalities"]
-        answer = _Answer(self._name("resp"), params.get("metadata") or {}, "audio" in modalities)
+        answer = _Answer(
+            self._name("resp"),
+            params.get("metadata") or {},
+            spoken="audio" in modalities,
+            aside=params.get("conversation") == "none",
+        )
         self._answer = answer
         self._tell("response.created", response=self._response(answer, "in_progress"))
-        script = self._server.script
-        steps = script.popleft() if script else [self._server.otherwise]
+        if answer.aside:
+            script = self._server.recites
+            _, _, otherwise = str(params.get("instructions", "")).partition("\n\n")
+        else:
+            script, otherwise = self._server.script, self._server.otherwise
+        steps = script.popleft() if script else [otherwise]
         answer.task = self._owner.start(self._follow(answer, steps), name=answer.id)
 
     def _cancel(self, response_id: str | None) -> None:
         answer = self._answer
-        if answer is None or response_id not in {None, answer.id}:
+        # Without an id, what belongs to the conversation is meant.
+        meant = answer is not None and (
+            response_id == answer.id or (response_id is None and not answer.aside)
+        )
+        if answer is None or not meant:
             code = "response_cancel_not_active"
             raise _Refused(code, "Cancellation failed: no active response found")
         self._end(answer, "cancelled", {"reason": "client_cancelled"})
@@ -620,18 +637,20 @@ class ServedConversation:
     def _begin(self, answer: _Answer, body: _Json) -> ServedItem:
         item = ServedItem(self._name("item"), body)
         item.body |= {"id": item.id, "status": "in_progress"}
-        self.items.append(item)
         answer.output.append(item.body)
         about: _Json = {"response_id": answer.id, "output_index": 0}
         self._tell("response.output_item.added", **about, item=item.body)
-        self._tell("conversation.item.added", item=item.body, previous_item_id=None)
+        if not answer.aside:
+            self.items.append(item)
+            self._tell("conversation.item.added", item=item.body, previous_item_id=None)
         return item
 
     def _finish(self, answer: _Answer, item: ServedItem, status: str = "completed") -> None:
         item.body["status"] = status
         about: _Json = {"response_id": answer.id, "output_index": 0}
         self._tell("response.output_item.done", **about, item=item.body)
-        self._tell("conversation.item.done", item=item.body, previous_item_id=None)
+        if not answer.aside:
+            self._tell("conversation.item.done", item=item.body, previous_item_id=None)
 
     def _end(self, answer: _Answer, status: str, details: _Json | None = None) -> None:
         if self._answer is not answer:
@@ -680,6 +699,15 @@ class ServedConversation:
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{kind}_{len(self._server.conversations)}_{self._count}"
+
+
+def _steps(
+    script: Iterable[RealtimeStep | Sequence[RealtimeStep]],
+) -> deque[Sequence[RealtimeStep]]:
+    return deque(
+        entry if isinstance(entry, (list, tuple)) else [entry]  # type: ignore[list-item]
+        for entry in script
+    )
 
 
 def _event_types() -> "dict[str, type[RealtimeClientEvent]]":
