@@ -57,6 +57,8 @@ __all__ = ["Call", "CallControl", "CallNotAnswered", "current_call"]
 
 _log = logging.getLogger("hookflash.calls")
 
+# Seconds between orders to end a call that rings, where the first one went wrong.
+_ASK_AGAIN = (0.5, 2.0)
 
 current_call: ContextVar["Call | None"] = ContextVar("hookflash_current_call", default=None)
 """The call that an app's `on_call` function was given, in the tasks that it started."""
@@ -627,7 +629,7 @@ class Call:
         ended = self._leg is not None
         if self._carrier is not None and self.carrier_call_id is not None:
             try:
-                await self._carrier.end(self.carrier_call_id, cancel=cancel)
+                await self._order_end(self._carrier, self.carrier_call_id, cancel=cancel)
                 ended = True
             except MissingExtra as exc:
                 _log.info("%s: ended by closing its stream (%s)", self.id, exc)
@@ -638,3 +640,15 @@ class Call:
             self._leg.close()
         if ended:
             self._driver.feed(CarrierStatus(state=CallState.ENDED))
+
+    async def _order_end(self, carrier: Carrier, carrier_call_id: str, *, cancel: bool) -> None:
+        """Have the carrier end it. Nothing else ends one that rings, so it is asked again."""
+        for wait in (*(_ASK_AGAIN if cancel else ()), None):
+            try:
+                await carrier.end(carrier_call_id, cancel=cancel)
+            except HookflashError as exc:
+                if wait is None or not exc.retryable:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                return

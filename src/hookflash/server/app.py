@@ -23,7 +23,7 @@ import logging
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
@@ -37,7 +37,7 @@ from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call, current_call
 from hookflash.calls.cold_transfer import transfer
 from hookflash.calls.outcome import TransferOutcome, TransferVia
-from hookflash.carriers.base import Answer, Carrier, Webhook
+from hookflash.carriers.base import Answer, Carrier, CarrierReport, PlacedCall, Webhook
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.media import StreamStarted
@@ -63,6 +63,9 @@ OnCallT = TypeVar("OnCallT", bound=OnCall)
 
 _DIALECTS: dict[str, MediaDialect] = {"twilio": TWILIO}
 _FORM = "application/x-www-form-urlencoded"
+_ORDER = "order"
+# Seconds beyond its ringing in which a carrier may report a call that we have given up.
+_ORDER_LASTS = 60.0
 _TOKEN = "hookflash_token"  # noqa: S105  # the name of a field
 
 
@@ -94,6 +97,7 @@ class App:
         self._by_carrier_id: dict[str, Call] = {}
         self._waiting: dict[str, Call] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
+        self._orders: dict[str, _Order] = {}
         self._addresses = Addresses(lambda: f"{self.public_url}/{self.carrier.name}")
         self._tasks: TaskOwner | None = None
         self._draining = False
@@ -197,22 +201,49 @@ class App:
             config=CallConfig(ring_timeout=max(CallConfig().ring_timeout, ring_timeout)),
         )
         self._keep(call)
-        try:
-            placed = await self.carrier.place(
-                to=to,
-                from_=from_,
-                answer=self.media_answer(call),
-                status_url=f"{self.public_url}/{self.carrier.name}/status",
-                ring_timeout=ring_timeout,
-            )
-        except BaseException:
-            await call.aclose()
-            raise
-        call.carrier_call_id = placed.carrier_call_id
-        self._by_carrier_id[placed.carrier_call_id] = call
-        call.report(placed.status)
+        await self._order(call, ring_timeout)
         _log.info("%s dials %s", call.id, mask(to))
         return call
+
+    async def _order(self, call: Call, ring_timeout: float) -> None:
+        """Have the carrier dial; return when it says that it does, or reports that it did."""
+        token = new_token()
+        reported = self._orders[token] = _Order(call)
+        placing = asyncio.ensure_future(
+            self.carrier.place(
+                to=call.to,
+                from_=call.from_,
+                answer=self.media_answer(call),
+                status_url=f"{self.public_url}/{self.carrier.name}/status?{_ORDER}={token}",
+                ring_timeout=ring_timeout,
+            )
+        )
+        # Who answers very soon is not to wait for a carrier that is slow to say what it did.
+        waits: set[asyncio.Future[Any]] = {placing, reported.known}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if placing.done():
+                self._placed(call, placing.result())
+            else:
+                placing.add_done_callback(lambda late: late.cancelled() or late.exception())
+        except BaseException:
+            placing.cancel()
+            call.report(CarrierStatus(state=CallState.ENDED, outcome=Outcome.FAILED))
+            await call.aclose()
+            await asyncio.wait([self._watches[call.id]])
+            raise
+        finally:
+            # An order that went wrong may have been carried out: the first report of it ends it.
+            lasting = ring_timeout + _ORDER_LASTS
+            asyncio.get_running_loop().call_later(lasting, self._orders.pop, token, None)
+
+    def _placed(self, call: Call, placed: PlacedCall) -> None:
+        self._known(call, placed.carrier_call_id)
+        call.report(placed.status)
+
+    def _known(self, call: Call, carrier_call_id: str) -> None:
+        call.carrier_call_id = carrier_call_id
+        self._by_carrier_id[carrier_call_id] = call
 
     async def serve(self, host: str = "127.0.0.1", port: int = 8000) -> None:
         """Serve until SIGINT or SIGTERM; then take no more calls and let those that live end.
@@ -412,9 +443,27 @@ class App:
         carrier = self._carrier_of(request)
         report = carrier.read_report(await self._checked(request, carrier))
         call = self._by_carrier_id.get(report.carrier_call_id)
+        order = self._orders.get(request.query_params.get(_ORDER, ""))
+        if call is None and order is not None:
+            call = order.call
+            if call.ended is None:
+                self._known(call, report.carrier_call_id)
+            elif report.status.state is not CallState.ENDED:
+                await self._end_unwanted(report)
         if call is not None:
             call.report(report.status)
+        if order is not None and not order.known.done():
+            order.known.set_result(None)
         return Response(status_code=204)
+
+    async def _end_unwanted(self, report: CarrierReport) -> None:
+        """End a call that the carrier makes though it said, or seemed to say, that it would not."""
+        _log.warning("the carrier makes a call that was given up; it is ended")
+        try:
+            ringing = report.status.state is not CallState.ANSWERED
+            await self.carrier.end(report.carrier_call_id, cancel=ringing)
+        except HookflashError as exc:  # its next report tries again
+            _log.warning("it could not be ended (%s)", exc.reason)
 
     async def _callback(self, request: Request) -> Response:
         carrier = self._carrier_of(request)
@@ -539,6 +588,19 @@ class App:
         assert self._figures is not None
         text, kind = self._figures.text()
         return Response(text, headers={"content-type": kind})
+
+
+class _Order:
+    """An order to dial.
+
+    Attributes:
+        call: what it makes.
+        known: done when the carrier has reported it.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 def _document(answer: Answer) -> Response:
