@@ -32,7 +32,7 @@ class Hold:
         self._conversation.ears.deafen(_REASON)
         self._status.begin(Doing.ON_HOLD)
         self._emitter.tell(HoldChanged, on_hold=True)
-        self._sound.hold(music, self._say)
+        self._sound.hold(music, self._say, reason=_REASON)
 
     def end(self) -> None:
         """What waited is said. Idempotent."""
@@ -40,7 +40,7 @@ class Hold:
             return
         self._status.end(Doing.ON_HOLD)
         self._conversation.ears.undeafen(_REASON)
-        self._sound.unhold()
+        self._sound.unhold(_REASON)
         self._emitter.tell(HoldChanged, on_hold=False)
         self._conversation.release_speech(_REASON)
 

@@ -25,6 +25,7 @@ import msgspec
 
 from hookflash.agent.answers import Answer, Answers
 from hookflash.agent.briefing import Briefing
+from hookflash.agent.cold_transfer import cold_transfer
 from hookflash.agent.conversation import KEYPAD, Conversation, Host
 from hookflash.agent.emitter import Emitter, Handler
 from hookflash.agent.guard import Guard
@@ -61,6 +62,7 @@ from hookflash.agent.utterance import UtteranceHandle
 from hookflash.agent.voicemail import VoiceMailDetector
 from hookflash.agent.wake_up import WakeUps, WakeUpStep, idle_config
 from hookflash.calls.call import Call, current_call
+from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.recording import Recorder
 from hookflash.calls.transfer_types import (
     WarmTransferConfig,
@@ -1046,18 +1048,67 @@ class AgentSession(Generic[UserDataT]):
 
     # Handing the caller to a person.
 
-    async def warm_transfer(self, config: WarmTransferConfig) -> WarmTransferResult:
+    async def call_transfer(
+        self,
+        transfer_to: str,
+        *,
+        from_: str | None = None,
+        ring_timeout: float = 30.0,
+        via: TransferVia = "auto",
+    ) -> TransferOutcome:
+        """Hand the caller to somebody without a word to them before; the caller hears ringing.
+
+        What is being said is heard first. If somebody answers, the session closes (`transferred`)
+        and the two talk until one hangs up. If not, the caller is back with the agent when this
+        returns, and `TransferOutcome.outcome` says why: `busy`, `no_answer`, ...
+
+        Args:
+            transfer_to: E.164 or a `sip:` address.
+            from_: the number that they see; None: the line that the caller is on.
+            ring_timeout: seconds, 5 to 600.
+            via: `carrier` lets the carrier connect the two, and they talk without us; `bridge`
+                connects them in our process; `auto` is the carrier if it can.
+
+        Raises:
+            UsageError: a value is out of its range, or the call has no carrier that could do it.
+            WarmTransferError: a warm transfer is in progress.
+            SessionClosed: the session is over, or was not started.
+        """
+        conversation = self._live()
+        self._check_no_transfer()
+        assert self._call is not None
+        return await cold_transfer(
+            self._call,
+            conversation,
+            self._status,
+            self._emitter,
+            transfer_to,
+            from_=from_,
+            ring_timeout=ring_timeout,
+            via=via,
+            leave=self._begin_close,
+        )
+
+    def _check_no_transfer(self) -> None:
+        if self._transfer is not None and not self._transfer.over:
+            msg = "A warm transfer is already in progress for this session."
+            raise WarmTransferError(msg, WarmTransferReason.ALREADY_IN_PROGRESS)
+
+    async def warm_transfer(
+        self, config: WarmTransferConfig, *, hold_music: HoldMusic | None = None
+    ) -> WarmTransferResult:
         """Hand the caller to a person, who is told before what it is about.
 
         The caller hears music meanwhile. If nobody takes the call they are told so, and are back
         with the agent when this returns. If somebody does, the session closes (`transferred`) and
         the two calls go on until one of them hangs up; in a tool nothing is said after that.
 
-        Cancelled, or when the session closes, the transfer is given up; a tool that is cancelled
-        leaves it going on.
+        Cancelled, or when the session closes, the transfer is given up, and the caller is back when
+        this ends; a tool that is cancelled leaves it going on.
 
         Args:
             config: whom to hand the caller to, and how.
+            hold_music: what the caller hears meanwhile; None: `SessionOptions.hold_music`.
 
         Raises:
             WarmTransferError: one is in progress already, or it was given up before the caller
@@ -1067,9 +1118,7 @@ class AgentSession(Generic[UserDataT]):
             SessionClosed: the session is over, or was not started.
         """
         conversation, sound = self._live(), self._live_sound()
-        if self._transfer is not None and not self._transfer.over:
-            msg = "A warm transfer is already in progress for this session."
-            raise WarmTransferError(msg, WarmTransferReason.ALREADY_IN_PROGRESS)
+        self._check_no_transfer()
         assert self._call is not None
         assert self._leg is not None
         transfer = WarmTransfer(
@@ -1078,7 +1127,7 @@ class AgentSession(Generic[UserDataT]):
                 call=self._call,
                 leg=self._leg,
                 pipeline=self.pipeline,
-                music=self.options.hold_music,
+                music=hold_music or self.options.hold_music,
                 history=self._history.as_heard,
                 conversation=conversation,
                 sound=sound,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,8 @@ from hookflash.runtime import clock
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["BackgroundAudioHandlerConfig", "HoldMusic", "SessionSound", "ThinkingAudio"]
+
+_Say: TypeAlias = Callable[[str], Awaitable[object]]
 
 _DUCK_DB = 14.0
 _CHANGE = 0.4
@@ -177,6 +179,7 @@ class SessionSound:
         self._asked_to_think = False
         self._think_timer: asyncio.TimerHandle | None = None
         self._on_hold = False
+        self._holds: dict[str, tuple[HoldMusic, _Say]] = {}
         self._comforting: asyncio.Task[None] | None = None
         self._closed = False
         emitter.on(AgentStateChanged, self._state_changed)
@@ -253,16 +256,22 @@ class SessionSound:
 
     # Hold.
 
-    def hold(self, config: HoldMusic, say: Callable[[str], Awaitable[object]]) -> None:
+    def hold(self, config: HoldMusic, say: _Say, *, reason: str) -> None:
         """Put music under the call, hush all other sounds, and say comfort lines over it.
 
         Returns at once. A file that cannot be loaded is an `error` event; the lines are said
-        all the same.
+        all the same. Of several reasons the newest has its music.
 
         Args:
             config: what, and how often.
             say: says a line; awaiting it waits until the line was heard.
+            reason: for `unhold`.
         """
+        self._holds.pop(reason, None)
+        self._holds[reason] = (config, say)
+        self._play_on_hold(config, say)
+
+    def _play_on_hold(self, config: HoldMusic, say: _Say) -> None:
         wish = self._wish(SoundKind.HOLD)
         self._on_hold = True
         self._end_comfort()
@@ -276,8 +285,21 @@ class SessionSound:
         if config.comfort:
             self._comforting = self._owner.start(self._comfort(config, say), name="comfort")
 
-    def unhold(self) -> None:
-        """Fade the music out, and let the background come back. Idempotent."""
+    def unhold(self, reason: str) -> None:
+        """Fade the music out, and let the background come back. Idempotent.
+
+        Another reason that is left has its music again.
+        """
+        newest = next(reversed(self._holds), None)
+        if self._holds.pop(reason, None) is None:
+            return
+        if not self._holds:
+            self.lull()
+        elif reason == newest or not self._on_hold:
+            self._play_on_hold(*self._holds[next(reversed(self._holds))])
+
+    def lull(self) -> None:
+        """Be silent as if nobody were on hold, until the next `hold` or `unhold`. Idempotent."""
         if not self._on_hold:
             return
         self._wish(SoundKind.HOLD)
@@ -416,7 +438,7 @@ class SessionSound:
 
     # Comfort.
 
-    async def _comfort(self, config: HoldMusic, say: Callable[[str], Awaitable[object]]) -> None:
+    async def _comfort(self, config: HoldMusic, say: _Say) -> None:
         began = clock.now()
         next_line = config.comfort if callable(config.comfort) else _by_turns(config.comfort)
         with suppress(SessionClosed, LegClosed):

@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import Context, copy_context
 from typing import Any, TypeAlias, TypeVar, assert_never
 
+from hookflash.agent.cold_transfer import last_words
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.line import running_agent
 from hookflash.agent.speech import running_item
 from hookflash.agent.speech_queue import Level
-from hookflash.agent.topology.base import Topology, TransferHost, TransferParts
+from hookflash.agent.topology.base import HOLD, Topology, TransferHost, TransferParts
 from hookflash.agent.topology.bridge import Bridged
 from hookflash.agent.topology.dial import Dialled
 from hookflash.agent.topology.room import InRoom
@@ -86,8 +87,6 @@ OnWarmTransfer: TypeAlias = Callable[[WarmTransferPhaseReached], Awaitable[None]
 OnWarmTransferT = TypeVar("OnWarmTransferT", bound=OnWarmTransfer)
 
 _REASON = "transfer"
-# What is being said when the program asks for the transfer is said to its end, within reason.
-_LAST_WORDS = 4.0
 # A farewell to a supervisor, and the carrier's word that the call has ended.
 _END_WITHIN = 5.0
 
@@ -170,8 +169,8 @@ class WarmTransfer:
     async def run(self) -> WarmTransferResult:
         """Hand the caller over; return what came of it, once the caller is there or back.
 
-        Cancelling gives the transfer up, except in a tool: there the reply may end for reasons
-        that are none of the caller's, and the transfer goes on.
+        Cancelling gives the transfer up, and waits until the caller is back. Not so in a tool: the
+        reply may end for reasons that are none of the caller's, and the transfer goes on.
 
         Raises:
             WarmTransferError: it was given up before the caller heard anything of it.
@@ -185,6 +184,7 @@ class WarmTransfer:
         except asyncio.CancelledError:
             if not self._in_tool:
                 self._feed(SessionEnding())
+                await asyncio.wait([self._done], timeout=_END_WITHIN)
             raise
         reason = result.reason
         if reason is not None and reason in _NEVER_BEGAN:
@@ -300,7 +300,8 @@ class WarmTransfer:
         if not host.call.can_dial:
             self._feed(PrepareFailed(reason=WarmTransferReason.NOT_A_PHONE_CALL))
             return
-        await self._last_words()
+        self._held = True
+        await last_words(host.conversation, _REASON, in_tool=self._in_tool)
         self._messages = host.history().messages
         self._feed(
             TransferPrepared(
@@ -312,18 +313,6 @@ class WarmTransfer:
                 fallback_summary=extract_summary(self._messages),
             )
         )
-
-    async def _last_words(self) -> None:
-        """Let what is being said be heard; nothing new is begun."""
-        conversation, speech = self._host.conversation, self._host.conversation.speech
-        conversation.hold_speech(_REASON)
-        self._held = True
-        current = speech.queue.current
-        if current is not None and not self._in_tool:
-            await current.handle.wait(timeout=_LAST_WORDS)
-            if not current.handle.done():
-                speech.interrupt(_REASON, force=True)
-        await speech.wait_heard(timeout=_LAST_WORDS)
 
     def _hold(self) -> None:
         """Music, and a level of speech of our own: a reply whose tool this is goes on below it."""
@@ -337,7 +326,7 @@ class WarmTransfer:
             host.answers.take(lambda _answer: True),
         ]
         host.status.begin(Doing.TRANSFERRING)
-        host.sound.hold(host.music, self._say_over_music)
+        host.sound.hold(host.music, self._say_over_music, reason=HOLD)
 
     async def _say_hold_line(self, text: str) -> None:
         await self._say_over_music(text, keep=True)
@@ -386,11 +375,11 @@ class WarmTransfer:
             self._apology = handle.id
             await handle
             host.emitter.off(self._utterance_began)
-        host.sound.unhold()
+        host.sound.unhold(HOLD)
 
     def _utterance_began(self, utterance: UtteranceBegan) -> None:
         if utterance.utterance == self._apology:
-            self._host.sound.unhold()
+            self._host.sound.unhold(HOLD)
 
     async def _release(self) -> None:
         """Let the agent speak again: what waited is said."""

@@ -1,7 +1,10 @@
 """The carrier rings somebody on behalf of a call, and connects the two without us."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call, CallControl
@@ -15,12 +18,13 @@ from hookflash.carriers.base import (
     Webhook,
 )
 from hookflash.errors import UsageError
-from hookflash.events.call import CallState
+from hookflash.events.call import CallState, CarrierStatus
 
 __all__ = ["CarrierDial", "DialFollower"]
 
 # What carriers take.
 _LEAST_RING, _MOST_RING = 5, 600
+_REPORT_WITHIN = 0.5
 
 
 class DialFollower(Protocol):
@@ -77,6 +81,7 @@ class CarrierDial:
         self._follower = follower
         self._whispers = whispers
         self._addresses: list[Address] = []
+        self._over: asyncio.Future[CarrierStatus] = asyncio.get_running_loop().create_future()
 
         def address(responder: Responder) -> str:
             made = control.callback(responder)
@@ -115,7 +120,10 @@ class CarrierDial:
     # What the carrier tells.
 
     async def _progressed(self, webhook: Webhook) -> None:
-        self._follower.progressed(self._carrier.read_report(webhook))
+        report = self._carrier.read_report(webhook)
+        if report.status.state is CallState.ENDED and not self._over.done():
+            self._over.set_result(report.status)
+        self._follower.progressed(report)
 
     async def _answered(self, webhook: Webhook) -> Answer:
         self._follower.answered(self._carrier.read_report(webhook).carrier_call_id)
@@ -133,4 +141,9 @@ class CarrierDial:
             return self._carrier.write(HangUp())
         if not self._call.lent:  # that is why it is over
             return self._call.way_back()
-        return await self._follower.ended(self._carrier.read_dial_ended(webhook))
+        ended = self._carrier.read_dial_ended(webhook)
+        # The report of the party's own call travels by another way, and knows the SIP status.
+        await asyncio.wait([self._over], timeout=_REPORT_WITHIN)
+        if self._over.done():
+            ended = msgspec.structs.replace(ended, status=self._over.result())
+        return await self._follower.ended(ended)

@@ -1,7 +1,6 @@
 """Handing a call to somebody without a word to them before."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -10,10 +9,10 @@ from hookflash.audio.tones import ringback
 from hookflash.calls.bridge import Bridge
 from hookflash.calls.call import Call, CallControl, CallNotAnswered
 from hookflash.calls.carrier_dial import CarrierDial
-from hookflash.calls.outcome import TransferOutcome, TransferVia
+from hookflash.calls.outcome import TransferOutcome, TransferVia, refined, sip_status
 from hookflash.carriers.base import Answer, CarrierReport, DialEnded, HangUp, Step
 from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
-from hookflash.events.call import CallState, CarrierStatus, Outcome
+from hookflash.events.call import CallState, Outcome
 from hookflash.legs.base import Leg
 
 __all__ = ["transfer"]
@@ -21,8 +20,6 @@ __all__ = ["transfer"]
 # Beyond the ringing: an order, two reports, a stream that comes back.
 _CARRIER_TAKES = 15.0
 _LEAST_RING, _MOST_RING = 5.0, 600.0
-# SIP statuses have three digits; a carrier's own codes have more.
-_SIP_STATUS = re.compile(r"[1-6]\d\d")
 
 
 def _failed(
@@ -30,9 +27,9 @@ def _failed(
 ) -> TransferOutcome:
     return TransferOutcome(
         success=False,
-        outcome=outcome or Outcome.FAILED,
+        outcome=refined(outcome or Outcome.FAILED, cause),
         cause=cause,
-        sip_code=int(cause) if cause is not None and _SIP_STATUS.fullmatch(cause) else None,
+        sip_code=sip_status(cause),
         via=via,
     )
 
@@ -84,7 +81,6 @@ class _ByCarrier:
     def __init__(self, call: Call, control: CallControl) -> None:
         self._call = call
         self._control = control
-        self._status: CarrierStatus | None = None
         self._done: asyncio.Future[TransferOutcome] = asyncio.get_running_loop().create_future()
 
     async def run(self, to: str, from_: str, ring_timeout: float) -> TransferOutcome:
@@ -126,10 +122,7 @@ class _ByCarrier:
 
     def progressed(self, report: CarrierReport) -> None:
         """The party rings, has answered, or is gone."""
-        status = report.status
-        if status.state is CallState.ENDED:
-            self._status = status
-        if status.state is CallState.ANSWERED:
+        if report.status.state is CallState.ANSWERED:
             self._connected()
 
     def answered(self, carrier_call_id: str) -> None:
@@ -147,8 +140,7 @@ class _ByCarrier:
         if ended.connected:
             self._connected()
         if not self._done.done():
-            status = self._status or ended.status
-            self._done.set_result(_failed("carrier", status.outcome, status.cause))
+            self._done.set_result(_failed("carrier", ended.status.outcome, ended.status.cause))
         if self._done.result().success:
             self._call.end("other_party_left")
             return self._control.carrier.write(HangUp())

@@ -26,6 +26,7 @@ __all__ = [
     "BriefingDeclined",
     "BriefingDone",
     "BriefingFailed",
+    "CallTransferred",
     "CancelDial",
     "Dial",
     "DialRefused",
@@ -664,3 +665,22 @@ class WarmTransferAttemptEnded(SessionRecord, frozen=True, kw_only=True):
     """An attempt to reach a supervisor is over, for good or ill."""
 
     attempt: TransferAttempt
+
+
+@named("call_transfer")
+class CallTransferred(SessionRecord, frozen=True, kw_only=True):
+    """A transfer without a word before has worked, or has not.
+
+    Attributes:
+        success: the two are connected; the session closes.
+        outcome: how the call to the other party ended; `completed` if they are connected.
+        via: who connects them: `carrier` or `bridge`.
+        cause: the carrier's own word or code.
+        sip_code: the SIP status that it ended with, where the carrier tells.
+    """
+
+    success: bool
+    outcome: Outcome
+    via: str
+    cause: str | None = None
+    sip_code: int | None = None

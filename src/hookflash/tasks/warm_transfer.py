@@ -1,6 +1,5 @@
 """Handing the caller to a person, as a job that is awaited like others."""
 
-import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -15,7 +14,6 @@ from hookflash.calls.transfer_types import (
     WarmTransferResult,
 )
 from hookflash.errors import CallerHungUp
-from hookflash.events.session import AgentState, AgentStateChanged
 from hookflash.pipeline.sound import SoundSource, check_source
 from hookflash.tasks.errors import TaskMisconfigured
 from hookflash.tasks.task import AgentTask
@@ -128,29 +126,19 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
     async def on_enter(self) -> None:
         """Hand the caller over."""
         session = self.session
-        own = session.options.hold_music
-        on_hold = session.agent_state is AgentState.ON_HOLD
         give_turns_back = session.take_turns(lambda _turn: True)
         try:
-            self._play(self._music(own))
-            result = await session.warm_transfer(self._config)
+            music = self._music(session.options.hold_music)
+            result = await session.warm_transfer(self._config, hold_music=music)
         except WarmTransferError as exc:
             reason = _Reason(exc.reason)
             # Another transfer of the session's; that has words of its own.
             message = str(exc) if reason is _Reason.ALREADY_IN_PROGRESS else ""
             self.finish(WarmTransferFailed(reason, exc.result, message))
-        except asyncio.CancelledError:
-            await self._caller_is_back()
-            raise
         else:
             self.finish(_outcome(result))
         finally:
-            self._play(own)
             give_turns_back()
-            if on_hold and not session.closed:
-                # The transfer's music has taken the place of that hold's, and is over.
-                session.unhold()
-                session.hold()
 
     def _music(self, own: HoldMusic) -> HoldMusic:
         match self._hold_audio:
@@ -160,25 +148,6 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
                 return music
             case sound:
                 return msgspec.structs.replace(own, music=sound)
-
-    def _play(self, music: HoldMusic) -> None:
-        session = self.session
-        session.options = msgspec.structs.replace(session.options, hold_music=music)
-
-    async def _caller_is_back(self) -> None:
-        """Wait until the transfer, which was given up, has let the caller go."""
-        back = asyncio.Event()
-
-        def changed(event: AgentStateChanged) -> None:
-            if event.old is AgentState.TRANSFERRING:
-                back.set()
-
-        self.session.on(AgentStateChanged, changed)
-        try:
-            if self.session.agent_state is AgentState.TRANSFERRING:
-                await back.wait()
-        finally:
-            self.session.off(changed)
 
 
 def _destination(

@@ -21,7 +21,10 @@ from hookflash.pipeline.pipeline import Pipeline
 from hookflash.providers.chat import ChatContext
 from hookflash.runtime.tasks import TaskOwner
 
-__all__ = ["Supervisor", "Topology", "TransferHost", "TransferParts"]
+__all__ = ["HOLD", "Supervisor", "Topology", "TransferHost", "TransferParts"]
+
+HOLD = "transfer"
+"""Why the caller of a transfer hears music: for `SessionSound.hold` and `unhold`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

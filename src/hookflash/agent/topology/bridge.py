@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hookflash.agent.topology.base import TransferParts
+from hookflash.agent.topology.base import HOLD, TransferParts
 from hookflash.agent.topology.streamed import Streamed
 from hookflash.calls.bridge import Bridge
 from hookflash.calls.room import Room
@@ -31,7 +31,7 @@ class Bridged(Streamed):
         self._bridge = Bridge()
         self._bridge.join(self.parts.host.leg)
         self._bridge.join(leg)
-        self.parts.host.sound.unhold()
+        self.parts.host.sound.lull()
 
     async def introduce(self, target: int, text: str) -> None:
         """Say it to both at once."""
@@ -43,7 +43,7 @@ class Bridged(Streamed):
         host = self.parts.host
         if self._bridge is not None:
             self._bridge.leave(host.leg)
-        host.sound.hold(host.music, self.parts.say)
+        host.sound.hold(host.music, self.parts.say, reason=HOLD)
 
     async def leave(self, target: int) -> None:
         """Leave them in the bridge, or with the carrier."""

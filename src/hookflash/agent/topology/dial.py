@@ -27,7 +27,7 @@ from hookflash.carriers.base import (
     Wait,
 )
 from hookflash.errors import HookflashError, LinkTimeout
-from hookflash.events.call import CallState
+from hookflash.events.call import CallState, CarrierStatus
 from hookflash.events.transfer import (
     DialRefused,
     LegAnswered,
@@ -40,8 +40,6 @@ __all__ = ["Dialled"]
 
 # Seconds that a key is waited for before the words are said again.
 _KEY_WITHIN = 6
-# The whisper's own report and the call's travel by different ways; the call's knows the SIP status.
-_REPORT_WITHIN = 0.5
 # What is decided when a dial has ended: a webhook is answered within 15 s.
 _DECIDED_WITHIN = 8.0
 # For a dial that we have ended to be reported, before the caller is fetched from it.
@@ -177,7 +175,6 @@ class _Whispered:
         self._farewell: Prompt | None = None
         self._let_through = False
         self._through = asyncio.Event()
-        self._reported = asyncio.Event()
         self._over = False
         self._pressing = False
 
@@ -245,9 +242,12 @@ class _Whispered:
         status = report.status
         if status.state is CallState.RINGING:
             self._feed(LegRinging(target=self._target))
-        elif status.state is CallState.ENDED and status.outcome is not None:
+        elif status.state is CallState.ENDED:
+            self._tell_ended(status)
+
+    def _tell_ended(self, status: CarrierStatus) -> None:
+        if status.outcome is not None:
             self._feed(ended_by(self._target, status.outcome, status.cause))
-            self._reported.set()
 
     def answered(self, carrier_call_id: str) -> None:
         """They, or a machine, hear the whisper."""
@@ -284,11 +284,5 @@ class _Whispered:
 
     async def ended(self, ended: DialEnded) -> Answer:
         """They are not connected, or no longer; the caller asks what is next."""
-        if not self._reported.is_set():
-            reported = asyncio.ensure_future(self._reported.wait())
-            await asyncio.wait([reported], timeout=_REPORT_WITHIN)
-            reported.cancel()
-        outcome = ended.status.outcome
-        if not self._reported.is_set() and outcome is not None:
-            self._feed(ended_by(self._target, outcome, ended.status.cause))
+        self._tell_ended(ended.status)
         return await self._topology.asked_what_next()

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from hookflash.agent.sound import HoldMusic
-from hookflash.agent.topology.base import TransferParts
+from hookflash.agent.topology.base import HOLD, TransferParts
 from hookflash.agent.topology.prompts import prompt_of
 from hookflash.agent.topology.streamed import Streamed
 from hookflash.audio.frames import pcm_bytes, samples
@@ -53,7 +53,8 @@ class InRoom(Streamed):
             host.call, starts=False, waits_with=waits_with, came_out=self._came_out
         )
         # Comfort is the room's business now; back with us there is music again until we speak.
-        host.sound.hold(msgspec.structs.replace(host.music, comfort=()), self.parts.say)
+        music = msgspec.structs.replace(host.music, comfort=())
+        host.sound.hold(music, self.parts.say, reason=HOLD)
 
     async def _waiting(self, music: HoldMusic) -> tuple[Prompt, ...] | None:
         """Return what the caller hears while they wait, a turn of it: music, and lines between."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from hookflash.agent.briefing import Briefing
 from hookflash.agent.topology.base import Supervisor, Topology, TransferHost, TransferParts
 from hookflash.calls.call import Call, CallNotAnswered
+from hookflash.calls.outcome import refined, sip_status
 from hookflash.calls.transfer_types import (
     PhoneDestination,
     TransferDestination,
@@ -29,8 +30,6 @@ __all__ = ["Streamed", "StreamedSupervisor", "ended_by", "seen_number"]
 
 # The machine says when it has rung for long enough; the carrier's limit is for when we are gone.
 _CARRIER_RINGS_ON = 5.0
-# RFC 3261, 21.6.2: somebody was reached, and does not want to take part.
-_SIP_DECLINE = 603
 
 
 class StreamedSupervisor:
@@ -234,8 +233,6 @@ def seen_number(destination: TransferDestination) -> str | None:
 
 def ended_by(target: int, outcome: Outcome, cause: str | None) -> LegEnded:
     """Return how a call to a target ended, as the machine takes it."""
-    # SIP statuses have three digits; a carrier's own codes have more.
-    sip = int(cause) if cause is not None and cause.isdecimal() and len(cause) == 3 else None
-    if outcome is Outcome.FAILED and sip == _SIP_DECLINE:
-        outcome = Outcome.REJECTED  # of which Twilio says `failed`, as of a number that is none
-    return LegEnded(target=target, outcome=outcome, cause=cause, sip_code=sip)
+    return LegEnded(
+        target=target, outcome=refined(outcome, cause), cause=cause, sip_code=sip_status(cause)
+    )
