@@ -39,6 +39,22 @@ IN_TURN = WarmTransferConfig(
     apologies={WarmTransferReason.SUPERVISOR_BUSY: "They are all busy. I'll take a message."},
 )
 
+LONG_CALLS = WarmTransferConfig(
+    PhoneDestination("+14155550100", "Ann"),
+    detach_after_merge=True,
+)
+
+IN_CONFERENCE = WarmTransferConfig(
+    PhoneDestination("+14155550100", "Ann"),
+    topology="conference",
+    introduction="Ann is on the line now.",
+)
+
+BY_DIAL = WarmTransferConfig(
+    PhoneDestination("+14155550100", "Ann", ring_timeout=20.0),
+    topology="dial",
+)
+
 
 def log_phases(session: AgentSession[None]) -> None:
     @session.on_warm_transfer()

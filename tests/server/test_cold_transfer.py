@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from docs.snippets.cold_transfer import SALES, Reception, ask_a_colleague
 from tests.server.street import OURS, THEIRS, Street, street
 from tests.server.test_bridge import hum, share
 from tests.server.test_transfer import ENDED, stays
@@ -179,7 +180,7 @@ def test_a_carrier_that_refuses_leaves_the_caller_with_the_agent(via: str, statu
 
 
 def test_a_tool_transfers_and_says_why_it_did_not() -> None:
-    class Reception(Agent):
+    class SalesDesk(Agent):
         @function_tool
         async def put_through(self) -> str:
             """Put the caller through to sales."""
@@ -192,7 +193,7 @@ def test_a_tool_transfers_and_says_why_it_did_not() -> None:
 
         async def answer(call: Call) -> None:
             session: AgentSession[None] = AgentSession(
-                Reception(), Pipeline(tts=ScriptedTTS(), llm=llm)
+                SalesDesk(), Pipeline(tts=ScriptedTTS(), llm=llm)
             )
             await session.start(call)
             await session.reply(user_input="Sales, please.")
@@ -271,5 +272,57 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         await call.ended()
         await desk.place.app.drain()
         assert failures == ["to", "to", "ring_timeout"]
+
+    run(main)
+
+
+def test_the_reception_of_the_page_says_that_nobody_took_the_call() -> None:
+    async def main(desk: Desk) -> None:
+        llm = ScriptedLLM([[Calls("put_through_to_sales")], "Shall I take a message?"])
+
+        async def answer(call: Call) -> None:
+            session: AgentSession[None] = AgentSession(
+                Reception(), Pipeline(tts=ScriptedTTS(), llm=llm)
+            )
+            await session.start(call)
+            await session.reply(user_input="I want to buy a pump.")
+            await session.hangup()
+
+        desk.place.app.on_call(answer)
+        desk.place.carrier.far_ends[SALES] = busy()
+        far_end = desk.hums("caller", CALLER_HZ)
+        call = desk.place.carrier.call(to=OURS, from_=THEIRS, far_end=far_end)
+        await call.ended()
+        await desk.place.app.drain()
+        output = llm.requests[-1].items[-1]
+        assert isinstance(output, ToolOutput)
+        assert output.output.startswith("Nobody in sales took the call: busy.")
+
+    run(main)
+
+
+def test_the_colleague_of_the_page_hears_both_and_is_heard_by_the_agent_alone() -> None:
+    async def main(desk: Desk) -> None:
+        bob_hz = 1300.0
+
+        async def answer(call: Call) -> None:
+            await call.answer()
+            agent = await desk.place.app.dial(ANN, OURS)
+            await agent.answer()
+            asking = asyncio.create_task(ask_a_colleague(desk.place.app, call, agent))
+            await asyncio.sleep(6.0)
+            assert heard(desk.lines["ann"], 2.0, bob_hz) > 0.3
+            assert heard(desk.lines["caller"], 2.0, bob_hz) < 0.05
+            assert heard(desk.lines["caller"], 2.0, ANN_HZ) > 0.95
+            desk.lines["ann"].hang_up()
+            await asking
+
+        desk.place.app.on_call(answer)
+        desk.place.carrier.far_ends[ANN] = desk.hums("ann", ANN_HZ)
+        desk.place.carrier.far_ends["+14155550111"] = desk.hums("bob", bob_hz)
+        far_end = desk.hums("caller", CALLER_HZ)
+        call = desk.place.carrier.call(to=OURS, from_=THEIRS, far_end=far_end)
+        await call.ended()
+        await desk.place.app.drain(60.0)
 
     run(main)

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docs.snippets.warm_transfer import IN_TURN, Reception, log_phases
+from docs.snippets.warm_transfer import (
+    BY_DIAL,
+    IN_CONFERENCE,
+    IN_TURN,
+    LONG_CALLS,
+    Reception,
+    log_phases,
+)
 from tests.server.street import OURS, THEIRS, Street, street
 from tests.server.test_bridge import hum, share
 
@@ -285,5 +292,21 @@ def test_the_pages_destinations_are_tried_in_turn() -> None:
         (result,) = office.results
         reasons = [attempt.reason for attempt in result.attempts]
         assert reasons == ["supervisor_busy", "supervisor_no_answer"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("wish", [LONG_CALLS, IN_CONFERENCE, BY_DIAL], ids=["long", "room", "dial"])
+def test_the_pages_topologies_connect_the_two(wish: WarmTransferConfig) -> None:
+    async def main(office: Office) -> None:
+        async def ann(line: Line) -> None:
+            await hears_out(line)
+            line.press("1")
+            await office.merged.wait()
+            await line.wait(6.0)
+            line.hang_up()
+
+        await office.phone(office.at("caller", stays), office.at("ann", ann), wish=wish)
+        assert office.results[0].success
 
     run(main)
