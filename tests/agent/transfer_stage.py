@@ -32,6 +32,7 @@ class PlainCarrier(TwilioCarrier):
 
     name = "plain"
     has_rooms = False
+    detects_machines = False
     dials = False
 
 
@@ -67,7 +68,9 @@ class Desk:
     def sound(self, pcm: Pcm, rate: int) -> Address:
         raise NotImplementedError
 
-    async def dial(self, to: str, from_: str, *, ring_timeout: float) -> Call:
+    async def dial(
+        self, to: str, from_: str, *, ring_timeout: float, detect_machine: bool = False
+    ) -> Call:
         if self.refuses is not None:
             raise self.refuses
         call = Call(direction="outbound", from_=from_, to=to)

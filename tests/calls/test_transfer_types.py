@@ -111,12 +111,12 @@ def test_several_have_their_turns() -> None:
     config = WarmTransferConfig(
         destinations=[TRUNK, slow],
         supervisor_join_timeout=90.0,
-        accept="key",
+        topology="dial",
         on_briefing_timeout="connect",
         cancel_phrases=["Nevermind"],
         apologies={WarmTransferReason.DECLINED: "No."},
     )
-    assert config.plan(judged=False) == TransferConfig(
+    assert config.plan() == TransferConfig(
         targets=(
             TransferTarget(name="Supervisor", ring_timeout=25.0),
             TransferTarget(name="Supervisor", ring_timeout=60.0),

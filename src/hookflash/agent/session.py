@@ -671,6 +671,7 @@ class AgentSession(Generic[UserDataT]):
         detector = self.voice_mail_detector
         if detector is not None and detector.judges(self._call):
             self._conversation.watch_for_voicemail(detector, self._end_call, self._call.tape)
+            self._call.watch_verdict(self.carrier_said)
         recording = self._recording = SessionRecording(
             self._call,
             self._recording_config,
@@ -1323,7 +1324,7 @@ class AgentSession(Generic[UserDataT]):
     def carrier_said(self, verdict: CarrierVerdict) -> None:
         """Tell the `voice_mail_detector` what the carrier says about who answered.
 
-        Twilio reports it as `AnsweredBy` to the address in `AsyncAmdStatusCallback`. Nothing
+        It is told by itself of a call that was dialled with `detect_machine`. Nothing
         happens without a detector, or once that is done.
         """
         if self._conversation is not None and self._conversation.voicemail is not None:

@@ -123,7 +123,7 @@ class WarmTransfer:
         _check_carrier(config, host.call)
         self._config = config
         self._host = host
-        self._plan = config.plan(judged=config.topology != "dial")
+        self._plan = config.plan()
         self._owner = TaskOwner(f"{host.call.id}/transfer", on_error=self._task_failed)
         self._machine = TransferMachine(self._plan)
         # What the transfer does is no part of the tool that asked for it.
@@ -481,13 +481,16 @@ class WarmTransfer:
 
 def _check_carrier(config: WarmTransferConfig, call: Call) -> None:
     """Refuse a way of connecting that the call's carrier does not know."""
-    needs = config.detach_after_merge or config.topology in ("conference", "dial")
+    asks = config.detach_after_merge or config.detect_machine
+    needs = asks or config.topology in ("conference", "dial")
     if call.control is None or not needs:
         return  # that it cannot be transferred at all is found out, and told, in its time
     carrier = call.control.carrier
     name = carrier.name
     if config.detach_after_merge and not carrier.has_rooms:
         msg = f"detach_after_merge is set, and {name} has no conferences; leave it out"
+    elif config.detect_machine and not carrier.detects_machines:
+        msg = f"detect_machine is set, and {name} does not find that out; leave it out"
     elif config.topology == "conference" and not carrier.has_rooms:
         msg = f"topology is 'conference', and {name} has none; give 'bridge'"
     elif config.topology == "dial" and not carrier.dials:

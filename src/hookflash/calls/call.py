@@ -43,6 +43,7 @@ from hookflash.events.call import (
     Outcome,
 )
 from hookflash.events.session import SessionRecord
+from hookflash.events.voicemail import CarrierVerdict
 from hookflash.ids import CallId
 from hookflash.legs.base import Leg
 from hookflash.machines.call import CallConfig, CallMachine
@@ -89,11 +90,19 @@ class CallControl(Protocol):
         """The account."""
         ...
 
-    async def dial(self, to: str, from_: str, *, ring_timeout: float) -> "Call":
+    async def dial(
+        self, to: str, from_: str, *, ring_timeout: float, detect_machine: bool = False
+    ) -> "Call":
         """Phone somebody; return a call that dials, as soon as the carrier has taken the order.
 
+        Args:
+            to: E.164 number or `sip:` address.
+            from_: one of our lines.
+            ring_timeout: seconds to let it ring.
+            detect_machine: whether the carrier finds out who has answered (`Call.verdict`).
+
         Raises:
-            UsageError: no calls are made any more.
+            UsageError: no calls are made any more, or the carrier does not find that out.
             CarrierError: the carrier refused.
             LinkError: the carrier cannot be reached.
         """
@@ -190,6 +199,8 @@ class Call:
         self._said: list[CallLifecycleEvent] = []
         self._with_us = asyncio.Event()
         self._fetched = False
+        self._verdict: CarrierVerdict | None = None
+        self._verdict_watchers: list[Callable[[CarrierVerdict], None]] = []
         self._tasks = TaskOwner(self.id)
         config = config or CallConfig()
         self._machine = CallMachine(Direction(direction), config)
@@ -306,7 +317,12 @@ class Call:
         return self.control is not None
 
     async def dial_another(
-        self, to: str, *, from_: str | None = None, ring_timeout: float = 60.0
+        self,
+        to: str,
+        *,
+        from_: str | None = None,
+        ring_timeout: float = 60.0,
+        detect_machine: bool = False,
     ) -> "Call":
         """Phone somebody else, over the account that this call came by; return at once.
 
@@ -314,6 +330,7 @@ class Call:
             to: E.164 number or `sip:` address.
             from_: the number that they see; None: our line on this call.
             ring_timeout: seconds to let it ring.
+            detect_machine: whether the carrier finds out who has answered.
 
         Returns:
             A call that dials: `await call.answer()` next.
@@ -323,7 +340,9 @@ class Call:
             CarrierError: the carrier refused.
             LinkError: the carrier cannot be reached.
         """
-        return await self._controlled().dial(to, from_ or self.line, ring_timeout=ring_timeout)
+        return await self._controlled().dial(
+            to, from_ or self.line, ring_timeout=ring_timeout, detect_machine=detect_machine
+        )
 
     @property
     def line(self) -> str:
@@ -517,6 +536,10 @@ class Call:
         """Wait until the call is over; return how it ended."""
         return await asyncio.shield(self._over)
 
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Call it once the call is over; soon, if it is already."""
+        self._over.add_done_callback(lambda _: callback())
+
     async def events(self) -> AsyncIterator[CallLifecycleEvent]:
         """Iterate over `CallRinging`, `CallAnswered` and `CallEnded`, those past included."""
         queue: asyncio.Queue[CallLifecycleEvent] = asyncio.Queue()
@@ -532,7 +555,24 @@ class Call:
         finally:
             self._readers.remove(queue)
 
+    @property
+    def verdict(self) -> CarrierVerdict | None:
+        """Who has answered, by the carrier's latest word; None if it has not said."""
+        return self._verdict
+
+    def watch_verdict(self, watcher: Callable[[CarrierVerdict], None]) -> None:
+        """Call `watcher` with what the carrier says about who has answered, or has said already."""
+        self._verdict_watchers.append(watcher)
+        if self._verdict is not None:
+            watcher(self._verdict)
+
     # What the carrier's side tells (for `App`).
+
+    def judged(self, verdict: CarrierVerdict) -> None:
+        """The carrier has found out who has answered; it may find out more."""
+        self._verdict = verdict
+        for watcher in tuple(self._verdict_watchers):
+            watcher(verdict)
 
     @property
     def decided(self) -> bool:

@@ -19,6 +19,7 @@ from hookflash.carriers.base import (
 )
 from hookflash.errors import UsageError
 from hookflash.events.call import CallState, CarrierStatus
+from hookflash.events.voicemail import CarrierVerdict
 
 __all__ = ["CarrierDial", "DialFollower"]
 
@@ -40,6 +41,10 @@ class DialFollower(Protocol):
 
     async def pressed(self, key: str) -> None:
         """They have pressed a key that a whisper asked for; they hear `whisper` next."""
+        ...
+
+    def judged(self, verdict: CarrierVerdict) -> None:
+        """The carrier says who has answered. Not told unless it was asked to find out."""
         ...
 
     def whisper(self) -> Sequence[Step]:
@@ -90,10 +95,19 @@ class CarrierDial:
 
         self._status_url = address(self._progressed)
         self._ended_url = address(self._ended)
+        self._verdict_url = address(self._judged)
         self.whisper_url = address(self._answered) if whispers else ""
         self.key_url = address(self._pressed) if whispers else ""
 
-    def step(self, to: str, from_: str, *, ring_timeout: float, send_digits: str = "") -> DialParty:
+    def step(
+        self,
+        to: str,
+        from_: str,
+        *,
+        ring_timeout: float,
+        send_digits: str = "",
+        detect_machine: bool = False,
+    ) -> DialParty:
         """Return what the call is to be told to do.
 
         Args:
@@ -101,6 +115,7 @@ class CarrierDial:
             from_: the number that they see.
             ring_timeout: seconds; the carrier takes 5 to 600.
             send_digits: keys to press once they have answered.
+            detect_machine: whether the carrier finds out who has answered.
         """
         return DialParty(
             to=to,
@@ -109,6 +124,7 @@ class CarrierDial:
             ended_url=self._ended_url,
             whisper_url=self.whisper_url or None,
             status_url=self._status_url,
+            verdict_url=self._verdict_url if detect_machine else None,
             send_digits=send_digits,
         )
 
@@ -124,6 +140,9 @@ class CarrierDial:
         if report.status.state is CallState.ENDED and not self._over.done():
             self._over.set_result(report.status)
         self._follower.progressed(report)
+
+    async def _judged(self, webhook: Webhook) -> None:
+        self._follower.judged(self._carrier.read_verdict(webhook).verdict)
 
     async def _answered(self, webhook: Webhook) -> Answer:
         self._follower.answered(self._carrier.read_report(webhook).carrier_call_id)

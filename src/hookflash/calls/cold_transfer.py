@@ -13,6 +13,7 @@ from hookflash.calls.outcome import TransferOutcome, TransferVia, refined, sip_s
 from hookflash.carriers.base import Answer, CarrierReport, DialEnded, HangUp, Step
 from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
 from hookflash.events.call import CallState, Outcome
+from hookflash.events.voicemail import CarrierVerdict
 from hookflash.legs.base import Leg
 
 __all__ = ["transfer"]
@@ -86,9 +87,9 @@ class _ByCarrier:
     async def run(self, to: str, from_: str, ring_timeout: float) -> TransferOutcome:
         call = self._call
         dial = CarrierDial(self._control, call, self, whispers=False)
-        over = asyncio.ensure_future(call.wait_ended())
         # The call may outlive us by hours, and its end is told there.
-        over.add_done_callback(lambda _: dial.close())
+        call.when_ended(dial.close)
+        over = asyncio.ensure_future(call.wait_ended())
         try:
             await call.lend(dial.step(to, from_, ring_timeout=ring_timeout))
         except (CarrierError, LinkError) as exc:
@@ -130,6 +131,9 @@ class _ByCarrier:
 
     async def pressed(self, key: str) -> None:
         """Of a whisper, which there is not."""
+
+    def judged(self, verdict: CarrierVerdict) -> None:
+        """Nobody has asked."""
 
     def whisper(self) -> Sequence[Step]:
         """Say nothing."""

@@ -206,6 +206,8 @@ class WarmTransferConfig:
     detach_after_merge: bool = False
     """Leave the connected call to the carrier, so that it no longer runs through our process. What
     the carrier connects does not do so anyway."""
+    detect_machine: bool = False
+    """Have the carrier find out, too, whether a machine answers; most bill for that."""
     accept: Literal["voice", "key"] = "voice"
     """How a supervisor shows to be a person and takes the call: by speaking, or the accept key as
     well; or only by that key, which no mailbox presses."""
@@ -235,6 +237,7 @@ class WarmTransferConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
+        self._check_kinds()
         if self.destination is None and not self.destinations:
             _refuse("destination", "is missing", "one, or several as destinations")
         if self.destination is not None and self.destinations:
@@ -265,6 +268,32 @@ class WarmTransferConfig:
         except ConfigError as exc:  # the keys
             raise TransferMisconfigured(str(exc)) from exc
 
+    def _check_kinds(self) -> None:
+        """Refuse one thing where several are wanted, and others than those that are wanted."""
+        several: tuple[tuple[str, object, str], ...] = (
+            ("destinations", self.destinations, "a sequence of PhoneDestination or SIPDestination"),
+            ("cancel_phrases", self.cancel_phrases, "a sequence of phrases, such as ('stop',)"),
+        )
+        for name, given, wanted in several:
+            if isinstance(given, str) or not isinstance(given, Sequence):
+                _refuse(name, f"is one {type(given).__name__}", wanted)
+        one: tuple[object, ...] = () if self.destination is None else (self.destination,)
+        for name, targets in (("destination", one), ("destinations", tuple(self.destinations))):
+            for target in targets:
+                if not isinstance(target, PhoneDestination | SIPDestination):
+                    wanted = "PhoneDestination or SIPDestination"
+                    _refuse(name, f"has a {type(target).__name__}", wanted)
+        phrases: tuple[object, ...] = tuple(self.cancel_phrases)
+        if not all(isinstance(phrase, str) for phrase in phrases):
+            _refuse("cancel_phrases", "has what is no phrase", "words")
+        apologies: object = self.apologies
+        if not isinstance(apologies, Mapping):
+            kind = type(self.apologies).__name__
+            _refuse("apologies", f"is one {kind}", "words by WarmTransferReason")
+        unknown = [reason for reason in self.apologies if reason not in set(WarmTransferReason)]
+        if unknown:
+            _refuse("apologies", f"has {unknown[0]!r}", f"one of {', '.join(WarmTransferReason)}")
+
     def _check_dial(self) -> None:
         """Refuse what the carrier alone cannot do."""
         if self.order == "together":
@@ -292,14 +321,11 @@ class WarmTransferConfig:
             name = "destination" if self.destination is not None else "destinations"
             _refuse(name, "is the caller's own number", "somebody else's")
 
-    def plan(self, *, judged: bool = True) -> TransferConfig:
-        """Return what the transfer machine is made with.
-
-        Args:
-            judged: whether somebody finds out for us who answers.
-        """
+    def plan(self) -> TransferConfig:
+        """Return what the transfer machine is made with."""
         targets = self.targets
         in_turn = self.order == "in_turn" and len(targets) > 1
+        by_dial = self.topology == "dial"
         unlimited = _RING_IN_TURN if in_turn else self.supervisor_join_timeout
         return TransferConfig(
             targets=tuple(
@@ -307,8 +333,9 @@ class WarmTransferConfig:
                 for target in targets
             ),
             together=self.order == "together",
-            key_only=self.accept == "key",
-            judged=judged,
+            # Where the carrier alone speaks to them, nobody listens.
+            key_only=self.accept == "key" or by_dial,
+            judged=not by_dial,
             accept_key=self.accept_key,
             decline_key=self.decline_key,
             cancel_key=self.cancel_key,

@@ -14,12 +14,14 @@ import msgspec
 
 from hookflash.errors import UsageError
 from hookflash.events.call import CarrierStatus
+from hookflash.events.voicemail import CarrierVerdict
 from hookflash.wire.forms import Form
 
 __all__ = [
     "Answer",
     "AskKey",
     "Carrier",
+    "CarrierJudgement",
     "CarrierReport",
     "DialEnded",
     "DialParty",
@@ -102,6 +104,8 @@ class DialParty(msgspec.Struct, frozen=True, kw_only=True):
         whisper_url: answers with what they hear before they are connected; no steps connect them,
             a `HangUp` declines. None connects them at once.
         status_url: is told about their call, as of every call. None: nobody is.
+        verdict_url: is told who has answered (`Carrier.read_verdict`), a person or a machine; they
+            are connected meanwhile. None: nobody finds out.
         send_digits: keys to press once they have answered; `w` waits half a second.
     """
 
@@ -111,6 +115,7 @@ class DialParty(msgspec.Struct, frozen=True, kw_only=True):
     ended_url: str
     whisper_url: str | None = None
     status_url: str | None = None
+    verdict_url: str | None = None
     send_digits: str = ""
 
 
@@ -242,6 +247,13 @@ class CarrierReport(msgspec.Struct, frozen=True, kw_only=True):
     status: CarrierStatus
 
 
+class CarrierJudgement(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has answered a call, by the company's word."""
+
+    carrier_call_id: str
+    verdict: CarrierVerdict
+
+
 class PlacedCall(msgspec.Struct, frozen=True, kw_only=True):
     """The company accepted to dial."""
 
@@ -274,6 +286,8 @@ class Carrier(ABC):
     """Short stable word; also the first part of the paths of its webhooks."""
     has_rooms: bool = False
     """Whether `EnterRoom` is known, and the methods about rooms work."""
+    detects_machines: bool = False
+    """Whether it finds out who has answered (`verdict_url`)."""
     dials: bool = False
     """Whether `DialParty` and `AskKey` are known."""
 
@@ -298,6 +312,15 @@ class Carrier(ABC):
         Raises:
             ProtocolError: it is no status callback.
         """
+
+    def read_verdict(self, webhook: Webhook) -> CarrierJudgement:
+        """Read who has answered a call.
+
+        Raises:
+            ProtocolError: it is no such request.
+            UsageError: the company does not find out.
+        """
+        raise self._not_offered()
 
     @abstractmethod
     def connect_media(self, url: str, parameters: Mapping[str, str]) -> Answer:
@@ -357,6 +380,7 @@ class Carrier(ABC):
         from_: str,
         answer: Answer,
         status_url: str | None = None,
+        verdict_url: str | None = None,
         ring_timeout: float = 60.0,
     ) -> PlacedCall:
         """Dial, and follow `answer` once somebody answers.
@@ -366,6 +390,8 @@ class Carrier(ABC):
             from_: one of our lines.
             answer: instructions, as from `connect_media`.
             status_url: where to report ringing, answered and ended.
+            verdict_url: where to report who has answered, a person or a machine; the call does not
+                wait for that. None: nobody finds out.
             ring_timeout: seconds, 5 to 600.
         """
 

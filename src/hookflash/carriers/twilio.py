@@ -9,6 +9,7 @@ from hookflash.carriers.base import (
     Answer,
     AskKey,
     Carrier,
+    CarrierJudgement,
     CarrierReport,
     DialEnded,
     DialParty,
@@ -36,6 +37,7 @@ from hookflash.errors import (
     UsageError,
 )
 from hookflash.events.call import CallState, CarrierStatus, Outcome
+from hookflash.events.voicemail import CarrierVerdict
 from hookflash.wire.signatures import check_twilio
 from hookflash.wire.twiml import (
     CallProgress,
@@ -99,6 +101,7 @@ _ROOM_EVENTS: Mapping[str, RoomEvent] = {
     "announcement-fail": RoomEvent.ANNOUNCED,
     "conference-end": RoomEvent.ENDED,
 }
+_VERDICTS = frozenset(verdict.value for verdict in CarrierVerdict)
 _PROGRESS: tuple[CallProgress, ...] = ("initiated", "ringing", "answered", "completed")
 _ROOM_PROGRESS: tuple[ConferenceProgress, ...] = ("start", "end", "join", "leave", "announcement")
 # "Call is not in-progress. Cannot redirect." Also: it ended before we could end it.
@@ -130,6 +133,7 @@ class TwilioCarrier(Carrier):
 
     name = "twilio"
     has_rooms = True
+    detects_machines = True
     dials = True
 
     def __init__(
@@ -211,6 +215,14 @@ class TwilioCarrier(Carrier):
             ),
         )
 
+    def read_verdict(self, webhook: Webhook) -> CarrierJudgement:
+        """Read the callback of asynchronous answering-machine detection."""
+        call_id, answered_by = webhook.field("CallSid"), webhook.field("AnsweredBy")
+        if not call_id or answered_by not in _VERDICTS:
+            msg = "not a verdict of answering-machine detection"
+            raise ProtocolError(msg, status=400)
+        return CarrierJudgement(carrier_call_id=call_id, verdict=CarrierVerdict(answered_by))
+
     def connect_media(self, url: str, parameters: Mapping[str, str]) -> Answer:
         """Write `<Connect><Stream>`; when we close the stream, the call ends with the document."""
         repeated = tuple(Parameter(name, value) for name, value in parameters.items())
@@ -268,6 +280,7 @@ class TwilioCarrier(Carrier):
         from_: str,
         answer: Answer,
         status_url: str | None = None,
+        verdict_url: str | None = None,
         ring_timeout: float = 60.0,
     ) -> PlacedCall:
         """Create a call with inline TwiML (at most 4,000 characters)."""
@@ -282,6 +295,16 @@ class TwilioCarrier(Carrier):
                 **(
                     {"status_callback": status_url, "status_callback_event": events}
                     if status_url
+                    else {}
+                ),
+                **(
+                    {
+                        # Also tells when a machine's greeting has ended.
+                        "machine_detection": "DetectMessageEnd",
+                        "async_amd": "true",
+                        "async_amd_status_callback": verdict_url,
+                    }
+                    if verdict_url
                     else {}
                 ),
             )
@@ -477,12 +500,16 @@ def _party(step: DialParty) -> Number | Sip:
             url=step.whisper_url,
             status_callback=step.status_url,
             status_callback_event=_PROGRESS if step.status_url else ("completed",),
+            machine_detection="Enable" if step.verdict_url else None,
+            amd_status_callback=step.verdict_url,
         )
     return Number(
         step.to,
         url=step.whisper_url,
         status_callback=step.status_url,
         status_callback_event=_PROGRESS if step.status_url else ("completed",),
+        machine_detection="Enable" if step.verdict_url else None,
+        amd_status_callback=step.verdict_url,
         send_digits=step.send_digits or None,
     )
 

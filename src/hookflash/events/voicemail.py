@@ -86,6 +86,19 @@ class CarrierVerdict(StrEnum):
     FAX = "fax"
     UNKNOWN = "unknown"
 
+    @property
+    def verdict(self) -> VoicemailVerdict:
+        """Who it is, whatever their greeting is at."""
+        match self:
+            case CarrierVerdict.HUMAN:
+                return VoicemailVerdict.HUMAN
+            case CarrierVerdict.FAX:
+                return VoicemailVerdict.FAX
+            case CarrierVerdict.UNKNOWN:
+                return VoicemailVerdict.UNKNOWN
+            case _:
+                return VoicemailVerdict.MACHINE
+
 
 # What happened.
 

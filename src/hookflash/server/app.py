@@ -173,21 +173,29 @@ class App:
         """The calls that live."""
         return tuple(self._calls.values())
 
-    async def dial(self, to: str, from_: str, *, ring_timeout: float = 60.0) -> Call:
+    async def dial(
+        self, to: str, from_: str, *, ring_timeout: float = 60.0, detect_machine: bool = False
+    ) -> Call:
         """Phone somebody; return at once with a call that dials. `await call.answer()` next.
 
         Args:
             to: E.164 number or `sip:` address.
             from_: one of our lines.
             ring_timeout: seconds to let it ring.
+            detect_machine: whether the carrier finds out who has answered: see `Call.verdict`. A
+                session's `voice_mail_detector` is told.
 
         Raises:
-            UsageError: the app is not being served, or drains.
+            UsageError: the app is not being served, or drains; or the carrier does not find out
+                who has answered.
             CarrierError: the carrier refused.
             LinkError: the carrier cannot be reached.
         """
         if self._tasks is None or self._draining:
             msg = "dial() needs a served app that takes calls"
+            raise UsageError(msg)
+        if detect_machine and not self.carrier.detects_machines:
+            msg = f"detect_machine is set, and {self.carrier.name} does not find that out"
             raise UsageError(msg)
         call_id = CallId(new_id("call"))
         call = Call(
@@ -201,11 +209,11 @@ class App:
             config=CallConfig(ring_timeout=max(CallConfig().ring_timeout, ring_timeout)),
         )
         self._keep(call)
-        await self._order(call, ring_timeout)
+        await self._order(call, ring_timeout, detect_machine=detect_machine)
         _log.info("%s dials %s", call.id, mask(to))
         return call
 
-    async def _order(self, call: Call, ring_timeout: float) -> None:
+    async def _order(self, call: Call, ring_timeout: float, *, detect_machine: bool) -> None:
         """Have the carrier dial; return when it says that it does, or reports that it did."""
         token = new_token()
         reported = self._orders[token] = _Order(call)
@@ -215,6 +223,7 @@ class App:
                 from_=call.from_,
                 answer=self.media_answer(call),
                 status_url=f"{self.public_url}/{self.carrier.name}/status?{_ORDER}={token}",
+                verdict_url=self._verdict_url(call) if detect_machine else None,
                 ring_timeout=ring_timeout,
             )
         )
@@ -236,6 +245,14 @@ class App:
             # An order that went wrong may have been carried out: the first report of it ends it.
             lasting = ring_timeout + _ORDER_LASTS
             asyncio.get_running_loop().call_later(lasting, self._orders.pop, token, None)
+
+    def _verdict_url(self, call: Call) -> str:
+        async def judged(webhook: Webhook) -> None:
+            call.judged(self.carrier.read_verdict(webhook).verdict)
+
+        address = self._addresses.callback(judged)
+        call.when_ended(address.close)
+        return address.url
 
     def _placed(self, call: Call, placed: PlacedCall) -> None:
         self._known(call, placed.carrier_call_id)

@@ -33,8 +33,10 @@ from hookflash.events.transfer import (
     LegAnswered,
     LegCreated,
     LegRinging,
+    SupervisorJudged,
     SupervisorPressed,
 )
+from hookflash.events.voicemail import CarrierVerdict
 
 __all__ = ["Dialled"]
 
@@ -57,7 +59,7 @@ class Dialled(Topology):
         control = parts.host.call.control
         assert control is not None
         self.control: CallControl = control
-        # Who presses keys is asked for keys alone.
+        # Keys alone are heard, and asked for.
         self.config = replace(parts.config, accept="key")
         self._supervisors: dict[int, _Whispered] = {}
         self._sounds: list[Address] = []
@@ -104,14 +106,13 @@ class Dialled(Topology):
         self._stays = True
         if self._next is not None and not self._next.done():
             self._next.set_result(self._hang_up())
-        self.parts.owner.start(self._close_after(), name="dial")
-
-    async def _close_after(self) -> None:
-        await self.parts.host.call.wait_ended()
-        await self.aclose()
+        self.parts.host.call.when_ended(self._close)
 
     async def aclose(self) -> None:
         """Close all addresses."""
+        self._close()
+
+    def _close(self) -> None:
         for supervisor in self._supervisors.values():
             supervisor.close()
         for sound in self._sounds:
@@ -194,6 +195,7 @@ class _Whispered:
             seen_number(destination) or parts.host.call.line,
             ring_timeout=parts.plan.targets[self._target].ring_timeout,
             send_digits=destination.send_digits,
+            detect_machine=topology.config.detect_machine,
         )
         try:
             await topology.ring(step)
@@ -265,6 +267,10 @@ class _Whispered:
         self._feed(SupervisorPressed(target=self._target, digit=key))
         await asyncio.sleep(0)  # orders are carried out by tasks
         self._pressing = False
+
+    def judged(self, verdict: CarrierVerdict) -> None:
+        """The carrier has found out who has answered."""
+        self._feed(SupervisorJudged(target=self._target, verdict=verdict.verdict))
 
     def whisper(self) -> Sequence[Step]:
         """Return what they hear next."""

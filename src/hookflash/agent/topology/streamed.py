@@ -65,6 +65,7 @@ class StreamedSupervisor:
                 self._destination.address,
                 from_=seen_number(self._destination),
                 ring_timeout=self._ring_timeout,
+                detect_machine=self._config.detect_machine,
             )
         except HookflashError as exc:
             self._feed(DialRefused(target=self._target, cause=exc.reason))
