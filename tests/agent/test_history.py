@@ -31,6 +31,35 @@ def test_words_being_said_keep_their_place() -> None:
     assert [short(item) for item in history.as_heard().items][1] == "assistant: one two [cut]"
 
 
+def test_a_note_is_for_models_alone_in_its_place() -> None:
+    history = History()
+    history.set_instructions("Be brief.")
+    history.add(ChatMessage(role=ChatRole.USER, text="A person, please."))
+    history.note("Nobody was there.")
+    history.add(ChatMessage(role=ChatRole.USER, text="Well?"))
+    heard = ["system: Be brief.", "user: A person, please.", "user: Well?"]
+    assert [short(item) for item in history.as_heard().items] == heard
+    shown = [*heard[:2], "system: Nobody was there.", heard[2]]
+    assert [short(item) for item in history.for_model().items] == shown
+    assert history.for_model("Now.").instructions == "Be brief.\n\nNow."
+
+
+def test_a_note_made_while_a_task_has_the_line_is_shown_after_it_unless_that_is_summed_up() -> None:
+    history = History()
+    history.enter("Ask.", carry=False, keeps_calls=False)
+    history.note("Nobody was there.")
+    history.leave()
+    assert [short(item) for item in history.for_model().items] == ["system: Nobody was there."]
+    history.enter("Ask.", carry=False, keeps_calls=False)
+    history.note("Nor then.")
+    history.sum_up("We asked.")
+    history.leave()
+    assert [short(item) for item in history.for_model().items] == [
+        "system: Nobody was there.",
+        "assistant: We asked.",
+    ]
+
+
 def test_what_nobody_heard_leaves_no_trace() -> None:
     history = History()
     place = history.keep_place(lambda: "one", lambda: "")

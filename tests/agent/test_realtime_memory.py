@@ -95,6 +95,21 @@ def test_what_the_model_does_not_know_it_is_told_once() -> None:
     assert scene.model.updates == []
 
 
+def test_what_nobody_has_said_is_told_in_its_place_and_is_no_instruction() -> None:
+    scene = Scene()
+    scene.history.set_instructions("")
+    scene.memory.begin()
+    place = scene.history.keep_place(lambda: "One moment.", lambda: "One")
+    scene.history.note("Nobody was there.")
+    scene.user("Well?")
+    told = ["assistant: One moment.", "system: Nobody was there.", "user: Well?"]
+    assert scene.tell() == told
+    scene.history.settle(place, "One moment.", interrupted=False)
+    assert scene.tell() == told
+    assert scene.memory.instructions == ""
+    assert scene.model.updates == []
+
+
 def test_what_was_born_in_the_model_is_not_told_again() -> None:
     scene = Scene()
     scene.model.makes("m1", "spoken")

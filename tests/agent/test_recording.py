@@ -148,7 +148,11 @@ def test_a_consent_sentence_that_was_not_heard_is_no_consent(tmp_path: Path) -> 
     ("answer", "outcome"),
     [
         ("yes that's fine", "recorded"),
+        ("No problem.", "recorded"),
         ("no I don't want that", "no"),
+        ("Yes, but not my name.", "no"),
+        ("Okay, but what for?", "unclear"),
+        ("Yes? Who is this?", "unclear"),
         ("what opening hours do you have on monday", "unclear"),
         (None, "silence"),
     ],

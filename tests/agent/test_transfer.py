@@ -28,7 +28,13 @@ from hookflash.calls.transfer_types import (
 )
 from hookflash.errors import CarrierError
 from hookflash.events.call import CallState, Outcome
-from hookflash.events.session import AgentState, AgentStateChanged, ErrorOccurred, UtteranceSpoken
+from hookflash.events.session import (
+    AgentState,
+    AgentStateChanged,
+    DtmfReceived,
+    ErrorOccurred,
+    UtteranceSpoken,
+)
 from hookflash.events.transfer import AttemptEnder, WarmTransferAttemptEnded
 from hookflash.pipeline import Pipeline
 from hookflash.runtime import clock
@@ -174,6 +180,32 @@ def test_a_yes_takes_the_call_where_no_model_listens() -> None:
             result = await transfer
             assert result.success
             assert stage.llm.requests == [], "nothing was said yet, and nobody asked a model"
+
+    virtually(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("No problem, put them through.", None),
+        ("I don't mind.", None),
+        ("Yes, but not now.", "declined"),
+        ("Right, what's the account number?", "briefing_timeout"),
+    ],
+)
+def test_without_a_model_a_question_takes_and_declines_nothing_and_is_asked_again(
+    answer: str, error: str | None
+) -> None:
+    async def main() -> None:
+        async with at_desks() as place:
+            stage = place.stage
+            quiet = Pipeline(stt=stage.stt, vad=stage.vad, tts=stage.tts)
+            transfer = place.begin(briefing_pipeline_factory=lambda: quiet, briefing_timeout=40.0)
+            await place.briefed()
+            await place.supervisor_says(answer)
+            assert (await transfer).error == error
+            asked = 2 if error == "briefing_timeout" else 1
+            assert stage.tts.spoken.count(DECLINE) == asked
 
     virtually(main)
 
@@ -491,6 +523,26 @@ def test_a_caller_who_presses_the_cancel_key_is_back_with_the_agent() -> None:
             await ended_well(place)
 
     virtually(main)
+
+
+def test_the_cancel_key_works_in_sensitive_mode_and_no_key_is_seen_for_it() -> None:
+    tape = Tape()
+
+    async def main() -> None:
+        async with at_desks(tape=tape) as place:
+            with place.stage.session.sensitive():
+                transfer = place.begin()
+                await place.desk.rings()
+                place.stage.leg.press("73*")
+                assert (await transfer).error == "caller_cancelled"
+            seen = [(event.digit, event.sensitive) for event in place.stage.of(DtmfReceived)]
+            assert seen == [("•", True)] * 3
+            await ended_well(place)
+
+    virtually(main)
+    keys = [line for line in tape.lines() if '"turn.digit"' in line]
+    assert [line.partition('"digit":')[2][:3] for line in keys] == ['"•"', '"•"', '"•"', '"*"']
+    assert replay(tape.lines()).differences == ()
 
 
 def test_a_caller_who_says_never_mind_is_back_with_the_agent() -> None:

@@ -93,6 +93,8 @@ def test_the_callers_keys_on_hold_take_nothing_and_reach_nobody() -> None:
             (request,) = llm.requests
             assert [short(item) for item in request.items] == [
                 f"assistant: {HOLD_LINE}",
+                "system: The caller was to be handed to Ann; nobody took the call (declined). "
+                "They are back with you.",
                 "assistant: I'm sorry, nobody can take your call just now. "
                 "Let me go on helping you.",
                 "user: Then tell me.",

@@ -66,6 +66,35 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: WarmTransferConfig(DESK, topology="ring"),  # type: ignore[arg-type]  # refused
         "topology",
     ),
+    (lambda: WarmTransferConfig(DESK, cancel_phrases="stop"), "cancel_phrases"),
+    (
+        lambda: WarmTransferConfig(DESK, cancel_phrases=[7]),  # type: ignore[list-item]  # refused
+        "cancel_phrases",
+    ),
+    (
+        lambda: WarmTransferConfig(destinations=DESK),  # type: ignore[arg-type]  # refused
+        "destinations",
+    ),
+    (
+        lambda: WarmTransferConfig(destinations=["+14155550100"]),  # type: ignore[list-item]  # too
+        "destinations",
+    ),
+    (
+        lambda: WarmTransferConfig("+14155550100"),  # type: ignore[arg-type]  # refused
+        "destination",
+    ),
+    (
+        lambda: WarmTransferConfig([DESK]),  # type: ignore[arg-type]  # refused
+        "destination",
+    ),
+    (
+        lambda: WarmTransferConfig(DESK, apologies="Sorry."),  # type: ignore[arg-type]  # refused
+        "apologies",
+    ),
+    (
+        lambda: WarmTransferConfig(DESK, apologies={"busy": "Sorry."}),  # type: ignore[dict-item]
+        "apologies",
+    ),
 ]
 
 
@@ -76,6 +105,18 @@ def test_what_cannot_be_is_refused_by_name(make: Callable[[], object], named: st
     assert isinstance(refused.value, ConfigError)
     assert isinstance(refused.value, ValueError)
     assert "415555" not in str(refused.value)
+
+
+def test_the_message_says_what_to_give() -> None:
+    with pytest.raises(TransferMisconfigured, match=r"phrases; give one, such as \['stop'\]"):
+        WarmTransferConfig(DESK, cancel_phrases="stop")
+    with pytest.raises(TransferMisconfigured, match=r"^apologies has 'busy'; give as keys, of dec"):
+        WarmTransferConfig(DESK, apologies={"busy": "Sorry."})  # type: ignore[dict-item]  # refused
+
+
+def test_the_value_of_a_reason_stands_for_it() -> None:
+    config = WarmTransferConfig(DESK, apologies={"voicemail": "No."})  # type: ignore[dict-item]
+    assert config.plan().apologies[WarmTransferReason.VOICEMAIL] == "No."
 
 
 @pytest.mark.parametrize(

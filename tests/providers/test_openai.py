@@ -498,6 +498,10 @@ def sent(*items: ChatItem) -> list[Json]:
     return run(main(), virtual=True)
 
 
+def system(text: str) -> ChatMessage:
+    return ChatMessage(role=ChatRole.SYSTEM, text=text)
+
+
 def user(text: str) -> ChatMessage:
     return ChatMessage(role=ChatRole.USER, text=text)
 
@@ -581,6 +585,17 @@ def test_calls_without_an_output_and_empty_messages_are_not_sent() -> None:
         {"role": "user", "content": "look\nare you there"},
         {"role": "assistant", "content": "", "tool_calls": [sent_call("a")]},
         sent_output("a", "one"),
+    ]
+
+
+def test_what_the_system_says_later_is_added_to_what_it_said_first() -> None:
+    assert sent(system("Be brief."), user("hello"), system("Nobody took the call.")) == [
+        {"role": "system", "content": "Be brief.\nNobody took the call."},
+        {"role": "user", "content": "hello"},
+    ]
+    assert sent(user("hello"), system("Nobody took the call."), user("well?")) == [
+        {"role": "system", "content": "Nobody took the call."},
+        {"role": "user", "content": "hello\nwell?"},
     ]
 
 

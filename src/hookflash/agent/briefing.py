@@ -56,6 +56,11 @@ class BriefingSession(Protocol):
         """Tell of its events."""
         ...
 
+    @property
+    def voicemail_verdict(self) -> VoicemailVerdict | None:
+        """Who has answered, as far as that is known."""
+        ...
+
     def carrier_said(self, verdict: CarrierVerdict) -> None:
         """Be told who has answered, and find out no longer."""
         ...
@@ -126,7 +131,7 @@ class Briefing:
         self._feed = feed
         self._session: BriefingSession | None = None
         self._instruct: Callable[[str], None] | None = None
-        self._briefed = False
+        self._summary: str | None = None  # of which the supervisor is told
         self._over = False
 
     @property
@@ -157,13 +162,19 @@ class Briefing:
         session.on(ErrorOccurred, self._went_wrong)
         session.on(SessionClosedEvent, self._closed)
         self._say(GREETING)
+        if self._summary is not None:  # that it is a person was known before they answered
+            self.tell(self._summary)
+        if session.voicemail_verdict is not None:  # by the carrier, while the session began
+            self._found(session.voicemail_verdict)
 
     def judged(self, verdict: VoicemailDetected) -> None:
         """It was found out who answered, for now."""
-        found = verdict.result
+        self._found(verdict.result)
+
+    def _found(self, found: VoicemailVerdict) -> None:
         proven = found is VoicemailVerdict.HUMAN and self._config.accept != "key"
         machine = found in (VoicemailVerdict.MACHINE, VoicemailVerdict.FAX)
-        if not (proven or machine or self._briefed or self._over):
+        if not (proven or machine or self._summary is not None or self._over):
             self._say(screening_words(self._config))
         self._feed(SupervisorJudged(target=self._target, verdict=found))
 
@@ -184,7 +195,7 @@ class Briefing:
         """Whether the model must not answer a turn."""
         if self._over:
             return True
-        if not self._briefed:
+        if self._summary is None:
             self._first_words(answer.text)
             return True
         if self._thinks:
@@ -232,11 +243,11 @@ class Briefing:
     # What the transfer asks.
 
     def tell(self, summary: str) -> None:
-        """Tell the summary, and ask whether they take the call."""
-        self._briefed = True
+        """Tell the summary, as soon as the session has the leg; ask whether they take the call."""
+        self._summary = summary
         if self._instruct is not None:
             self._instruct(_ABOUT.format(summary=summary))
-        self._say(briefing_words(summary, self._config))
+            self._say(briefing_words(summary, self._config))
 
     def hush(self) -> None:
         """Say and hear nothing any more: the caller is here."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from hookflash.agent.conversation import Conversation
 from hookflash.agent.emitter import Emitter
+from hookflash.agent.history import History
+from hookflash.agent.line import running_agent
 from hookflash.agent.speech import running_item
 from hookflash.agent.status import Status
 from hookflash.calls.call import Call
@@ -11,12 +13,43 @@ from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.events.call import Outcome
 from hookflash.events.status import Doing
 from hookflash.events.transfer import CallTransferred
+from hookflash.pipeline.concealment import mask_numbers
 
-__all__ = ["cold_transfer", "last_words"]
+__all__ = ["Aftermath", "cold_transfer", "last_words"]
 
 _REASON = "cold_transfer"
 # What is being said when the program asks for the transfer is said to its end, within reason.
 _LAST_WORDS = 4.0
+# As short as a telephone number can be that reaches somebody.
+_DIGITS_OF_A_NUMBER = 7
+
+
+class Aftermath:
+    """Lets the model know that a transfer has failed, whatever the caller has heard of it.
+
+    A tool that has asked for the transfer tells its model itself, with its output.
+    """
+
+    def __init__(self, history: History) -> None:
+        """A transfer is asked for.
+
+        Args:
+            history: what models are shown.
+        """
+        self._history = history
+        self._calls = frozenset(history.open_calls() if running_agent.get() is not None else ())
+
+    def tell(self, whom: str, why: str) -> None:
+        """The caller is back.
+
+        Args:
+            whom: to whom they were to be handed; numbers are masked.
+            why: what became of it instead, to go on with after a semicolon.
+        """
+        if not self._calls.isdisjoint(self._history.open_calls()):
+            return
+        text = f"The caller was to be handed to {whom}; {why}. They are back with you."
+        self._history.note(mask_numbers(" ".join(text.split()), least=_DIGITS_OF_A_NUMBER))
 
 
 async def last_words(conversation: Conversation, reason: str, *, in_tool: bool) -> None:
@@ -49,6 +82,7 @@ async def cold_transfer(
     ring_timeout: float,
     via: TransferVia,
     leave: Callable[[str], object],
+    history: History,
 ) -> TransferOutcome:
     """Hand the caller over, and close the session; or have them back.
 
@@ -62,11 +96,13 @@ async def cold_transfer(
         ring_timeout: see there.
         via: see there.
         leave: closes the session for a reason; the call stays.
+        history: where the model is told that nobody has taken the call.
 
     Raises:
         UsageError, SessionClosed: as `Call.transfer`.
     """
     in_tool = running_item.get() is not None
+    aftermath = Aftermath(history)
     try:
         await last_words(conversation, _REASON, in_tool=in_tool)
         conversation.ears.deafen(_REASON)
@@ -89,6 +125,8 @@ async def cold_transfer(
         call.handed_over = True
         leave("transferred")
     elif outcome.outcome is not Outcome.CANCELED:
+        why = outcome.outcome.value.replace("_", " ")
+        aftermath.tell("somebody else", f"nobody took the call ({why})")
         _release(conversation, status, answer=not in_tool)
     return outcome
 

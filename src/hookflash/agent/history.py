@@ -93,6 +93,11 @@ class History:
 
     # Who has the line.
 
+    @property
+    def instructions(self) -> str:
+        """The system message of whoever has the line; empty if there is none."""
+        return self._frame.instructions
+
     def set_instructions(self, text: str) -> None:
         """Replace the system message of whoever has the line."""
         self._frame.instructions = text
@@ -158,6 +163,15 @@ class History:
         frame.summed_up = True
         message = ChatMessage(role=ChatRole.ASSISTANT, text=text)
         self._entries.append(_Entry(message, frame.outer, aside=True))
+
+    def note(self, text: str) -> None:
+        """Let models know what nobody has said, from here on; it is no part of the history.
+
+        They are shown it as a system message in its place, for as long as they are shown what was
+        said by whoever has the line now.
+        """
+        message = ChatMessage(role=ChatRole.SYSTEM, text=text)
+        self._entries.append(_Entry(message, self._frame, aside=True))
 
     # What is said.
 

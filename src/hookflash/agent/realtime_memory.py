@@ -103,7 +103,7 @@ class RealtimeMemory:
         self._drop_all_but(shown, link)
 
     def _part_now(self) -> tuple[str, tuple[ToolSchema, ...]]:
-        return self._history.for_model().instructions, tuple(self._tools())
+        return self._history.instructions, tuple(self._tools())
 
     def _settle(self, link: RealtimeConversation) -> None:
         """Words that were being said are a message by now, or nothing: that is known henceforth."""

@@ -1088,6 +1088,7 @@ class AgentSession(Generic[UserDataT]):
             ring_timeout=ring_timeout,
             via=via,
             leave=self._begin_close,
+            history=self._history,
         )
 
     def _check_no_transfer(self) -> None:
@@ -1129,7 +1130,7 @@ class AgentSession(Generic[UserDataT]):
                 leg=self._leg,
                 pipeline=self.pipeline,
                 music=hold_music or self.options.hold_music,
-                history=self._history.as_heard,
+                history=self._history,
                 conversation=conversation,
                 sound=sound,
                 status=self._status,

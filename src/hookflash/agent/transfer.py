@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import Context, copy_context
 from typing import Any, TypeAlias, TypeVar, assert_never
 
-from hookflash.agent.cold_transfer import last_words
+from hookflash.agent.cold_transfer import Aftermath, last_words
 from hookflash.agent.emitter import Emitter
 from hookflash.agent.line import running_agent
 from hookflash.agent.speech import running_item
@@ -26,7 +26,7 @@ from hookflash.calls.transfer_types import (
     WarmTransferError,
 )
 from hookflash.errors import HookflashError
-from hookflash.events.session import DtmfReceived, UserTranscription, UtteranceBegan
+from hookflash.events.session import UserTranscription, UtteranceBegan
 from hookflash.events.status import Doing
 from hookflash.events.transfer import (
     BeginBriefing,
@@ -89,6 +89,8 @@ OnWarmTransferT = TypeVar("OnWarmTransferT", bound=OnWarmTransfer)
 _REASON = "transfer"
 # A farewell to a supervisor, and the carrier's word that the call has ended.
 _END_WITHIN = 5.0
+# Characters of what a supervisor gives as the reason for a no.
+_LONGEST_REASON = 200
 
 _TOPOLOGIES: Mapping[str, Callable[[TransferParts], Topology]] = {
     "auto": Bridged,
@@ -115,6 +117,10 @@ class WarmTransfer:
     def __init__(self, config: WarmTransferConfig, host: TransferHost) -> None:
         """Look at the wish; nothing happens yet.
 
+        Args:
+            config: whom to hand the caller to, and how.
+            host: the session, as far as a transfer needs it.
+
         Raises:
             TransferMisconfigured: the caller would be handed to themselves, or in a way that their
                 carrier does not know.
@@ -133,6 +139,7 @@ class WarmTransfer:
             )
         )
         self._in_tool = running_item.get() is not None
+        self._aftermath = Aftermath(host.history)
         self._messages: tuple[ChatMessage, ...] = ()
         self._briefing_id = new_id("session")
         self._preparing: asyncio.Task[None] | None = None
@@ -177,7 +184,6 @@ class WarmTransfer:
         """
         self._host.leg.listen(self)
         self._host.emitter.on(UserTranscription, self._words_heard)
-        self._host.emitter.on(DtmfReceived, self._key_heard)
         self._feed(TransferRequested(start_time=clock.wall().timestamp()))
         try:
             result = await asyncio.shield(self._done)
@@ -210,14 +216,17 @@ class WarmTransfer:
         if heard.final:
             self._feed(TranscriptFinal(text=heard.text))
 
-    def _key_heard(self, key: DtmfReceived) -> None:
-        self._feed(DigitReceived(digit=key.digit))
+    def _key_pressed(self, digit: str) -> None:
+        # It is the real one, also in sensitive mode. The machine asks for one key alone, and no
+        # other is for it or its tape to see.
+        if digit == self._plan.cancel_key:
+            self._feed(DigitReceived(digit=digit))
 
     def audio_received(self, pcm: bytes, at: float) -> None:
         """The caller speaks; the session's ears take it."""
 
     def digit_received(self, digit: str, at: float) -> None:
-        """The session tells it, as far as it may be seen."""
+        """The session gives it to us as long as the caller waits."""
 
     def leg_closed(self, reason: str) -> None:
         """The caller is gone."""
@@ -302,7 +311,7 @@ class WarmTransfer:
             return
         self._held = True
         await last_words(host.conversation, _REASON, in_tool=self._in_tool)
-        self._messages = host.history().messages
+        self._messages = host.history.as_heard().messages
         self._feed(
             TransferPrepared(
                 caller_call_id=host.call.carrier_call_id or host.call.id,
@@ -322,7 +331,7 @@ class WarmTransfer:
         self._levels_worker = self._start(queue.run_level(self._level), "speech")
         self._give_back = [
             # The caller's keys and words are for the machine alone.
-            host.conversation.take_keys(lambda _digit: None),
+            host.conversation.take_keys(self._key_pressed),
             host.answers.take(lambda _answer: True),
         ]
         host.status.begin(Doing.TRANSFERRING)
@@ -451,8 +460,10 @@ class WarmTransfer:
         host = self._host
         host.leg.unlisten(self)
         host.emitter.off(self._words_heard)
-        host.emitter.off(self._key_heard)
         if not result.success:
+            if self._returning is not None:
+                # Before anything is said: the caller may talk over the words that tell them.
+                self._aftermath.tell(*_what_became_of(result, self._config))
             self._end(self._fail(result), "finish")
             return
         # Nothing new is thought of: the tool whose reply this is has nothing more to say.
@@ -498,6 +509,27 @@ def _check_carrier(config: WarmTransferConfig, call: Call) -> None:
     else:
         return
     raise TransferMisconfigured(msg)
+
+
+def _what_became_of(result: WarmTransferResult, config: WarmTransferConfig) -> tuple[str, str]:
+    """Return to whom the caller was to be handed, and why nobody has them."""
+    tried = [attempt.destination for attempt in result.attempts] or [config.targets[0].name]
+    whom = " or ".join(dict.fromkeys(tried))
+    match result.reason:
+        case WarmTransferReason.CALLER_CANCELLED:
+            return whom, "they did not want to wait any longer"
+        case WarmTransferReason.SESSION_CLOSED:
+            return whom, "that was given up"
+        case _:
+            whys = [_why_not(attempt.reason, attempt.decline_reason) for attempt in result.attempts]
+            if len(set(tried)) > 1:
+                whys = [f"{name}: {why}" for name, why in zip(tried, whys, strict=True)]
+            return whom, f"nobody took the call ({', '.join(whys)})"
+
+
+def _why_not(reason: WarmTransferReason | None, words: str | None) -> str:
+    why = reason.value.removeprefix("supervisor_").replace("_", " ") if reason is not None else ""
+    return f"{why}: {words[:_LONGEST_REASON]}" if words else why
 
 
 def subscribe_to_phases(

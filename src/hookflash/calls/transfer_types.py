@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from hookflash.errors import ConfigError, ToolError
 from hookflash.events.transfer import (
@@ -269,30 +269,21 @@ class WarmTransferConfig:
             raise TransferMisconfigured(str(exc)) from exc
 
     def _check_kinds(self) -> None:
-        """Refuse one thing where several are wanted, and others than those that are wanted."""
-        several: tuple[tuple[str, object, str], ...] = (
-            ("destinations", self.destinations, "a sequence of PhoneDestination or SIPDestination"),
-            ("cancel_phrases", self.cancel_phrases, "a sequence of phrases, such as ('stop',)"),
-        )
-        for name, given, wanted in several:
-            if isinstance(given, str) or not isinstance(given, Sequence):
-                _refuse(name, f"is one {type(given).__name__}", wanted)
-        one: tuple[object, ...] = () if self.destination is None else (self.destination,)
-        for name, targets in (("destination", one), ("destinations", tuple(self.destinations))):
-            for target in targets:
-                if not isinstance(target, PhoneDestination | SIPDestination):
-                    wanted = "PhoneDestination or SIPDestination"
-                    _refuse(name, f"has a {type(target).__name__}", wanted)
-        phrases: tuple[object, ...] = tuple(self.cancel_phrases)
-        if not all(isinstance(phrase, str) for phrase in phrases):
-            _refuse("cancel_phrases", "has what is no phrase", "words")
-        apologies: object = self.apologies
-        if not isinstance(apologies, Mapping):
-            kind = type(self.apologies).__name__
-            _refuse("apologies", f"is one {kind}", "words by WarmTransferReason")
-        unknown = [reason for reason in self.apologies if reason not in set(WarmTransferReason)]
-        if unknown:
-            _refuse("apologies", f"has {unknown[0]!r}", f"one of {', '.join(WarmTransferReason)}")
+        """Refuse what is easily given for something else, such as one phrase for several."""
+        kinds = (PhoneDestination, SIPDestination)
+        if self.destination is not None and not _are(kinds, [self.destination]):
+            _refuse("destination", "is no destination", "a PhoneDestination or SIPDestination")
+        if not _are(kinds, self.destinations):
+            found = "is no sequence of destinations"
+            _refuse("destinations", found, "one, such as [PhoneDestination(...)]")
+        if not _are((str,), self.cancel_phrases):
+            _refuse("cancel_phrases", "is no sequence of phrases", "one, such as ['stop']")
+        reasons = [reason.value for reason in WarmTransferReason]
+        if not _maps(self.apologies):
+            _refuse("apologies", "is no mapping", f"words by reason, of {', '.join(reasons)}")
+        for reason in self.apologies:
+            if reason not in reasons:
+                _refuse("apologies", f"has {reason!r}", f"as keys, of {', '.join(reasons)}")
 
     def _check_dial(self) -> None:
         """Refuse what the carrier alone cannot do."""
@@ -349,6 +340,17 @@ class WarmTransferConfig:
             brief_within=self.briefing_timeout,
             apologies=dict(self.apologies),
         )
+
+
+def _are(kinds: tuple[type, ...], several: object) -> bool:
+    """Whether it is a sequence of these, and not one of them."""
+    if isinstance(several, str) or not isinstance(several, Sequence):
+        return False
+    return all(isinstance(one, kinds) for one in cast("Sequence[object]", several))
+
+
+def _maps(given: object) -> bool:
+    return isinstance(given, Mapping)
 
 
 def _check_common(name: str, digits: str, ring_timeout: float | None, name_field: str) -> None:

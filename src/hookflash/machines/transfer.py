@@ -597,9 +597,8 @@ class TransferMachine:
         ]
         foretold = leg.verdict
         known = [] if foretold is None else self._judged(leg, foretold, now)
-        if self._state is _S.BRIEFING or not leg.live:
-            return commands + known
-        return [*commands, BeginScreening(target=leg.target)]
+        screening = [BeginScreening(target=leg.target)] if leg.live else []
+        return [*commands, *screening, *known]
 
     def _judged(self, leg: _Leg, verdict: VoicemailVerdict, now: float) -> _Commands:
         leg.verdict = verdict

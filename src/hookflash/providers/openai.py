@@ -406,7 +406,8 @@ def _messages(context: ChatContext) -> list[_Json]:
     Calls that stand together become one assistant message, with the words said around them, and
     their outputs follow at once. Calls without an output are left out, as the protocol forbids
     them. Messages of one role in a row become one, because some chat templates insist that the
-    roles alternate.
+    roles alternate; and what the system says later is added to its first message, because some
+    take it nowhere else.
     """
     items = context.items
     outputs = {
@@ -455,8 +456,14 @@ def _messages(context: ChatContext) -> list[_Json]:
 def _add_text(messages: list[_Json], role: ChatRole, text: str) -> None:
     if not text.strip():
         return
-    if messages and messages[-1]["role"] == role.value:
-        messages[-1]["content"] = f"{messages[-1]['content']}\n{text}".lstrip("\n")
+    before = messages[-1] if messages else None
+    if role is ChatRole.SYSTEM and before is not None:
+        before = messages[0]
+        if before["role"] != role.value:
+            before = {"role": role.value, "content": ""}
+            messages.insert(0, before)
+    if before is not None and before["role"] == role.value:
+        before["content"] = f"{before['content']}\n{text}".lstrip("\n")
     else:
         messages.append({"role": role.value, "content": text})
 

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from hookflash.agent.answers import Answers
 from hookflash.agent.briefing import Briefing
 from hookflash.agent.conversation import Conversation
 from hookflash.agent.emitter import Emitter
+from hookflash.agent.history import History
 from hookflash.agent.sound import HoldMusic, SessionSound
 from hookflash.agent.status import Status
 from hookflash.calls.call import Call
@@ -18,7 +20,6 @@ from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
 from hookflash.machines.transfer_config import TransferConfig
 from hookflash.pipeline.pipeline import Pipeline
-from hookflash.providers.chat import ChatContext
 from hookflash.runtime.tasks import TaskOwner
 
 __all__ = ["HOLD", "Supervisor", "Topology", "TransferHost", "TransferParts"]
@@ -27,8 +28,7 @@ HOLD = "transfer"
 """Why the caller of a transfer hears music: for `SessionSound.hold` and `unhold`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferHost:
+class TransferHost(msgspec.Struct, frozen=True, kw_only=True):
     """What a transfer has of the session whose caller it hands over.
 
     Attributes:
@@ -36,7 +36,7 @@ class TransferHost:
         leg: the caller's.
         pipeline: gives the briefing its parts unless the program has others for it.
         music: what the caller hears meanwhile.
-        history: what was said and heard.
+        history: what was said and heard; models are told there what became of the transfer.
         conversation: speaks to the caller, and listens.
         sound: plays the music.
         status: shows that a transfer goes on.
@@ -50,7 +50,7 @@ class TransferHost:
     leg: Leg
     pipeline: Pipeline
     music: HoldMusic
-    history: Callable[[], ChatContext]
+    history: History
     conversation: Conversation
     sound: SessionSound
     status: Status
@@ -60,8 +60,7 @@ class TransferHost:
     leave: Callable[[str], object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferParts:
+class TransferParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a topology has of its transfer.
 
     Attributes:
