@@ -505,6 +505,40 @@ def test_a_call_whose_media_is_back_ends_with_it_again() -> None:
     assert said == [(0.0, CallAnswered()), (30.5, HUNG_UP_AFTER_30)]
 
 
+def test_a_call_that_was_lent_is_ended_when_its_media_stops_and_no_report_comes() -> None:
+    machine = CallMachine(INBOUND)
+    said = drive(
+        machine,
+        (0.0, LegUp()),
+        (10.0, MediaLent()),
+        (20.0, LegUp()),
+        (30.0, STOPPED),
+        until=500.0,
+    )
+    assert said == [
+        (0.0, CallAnswered()),
+        (32.0, EndCarrierCall(cancel=False)),
+        (37.0, HUNG_UP_AFTER_30),
+    ]
+
+
+def test_a_call_that_the_carrier_has_is_ended_twice_if_it_does_not_say_that_it_is_over() -> None:
+    machine = CallMachine(INBOUND)
+    said = drive(
+        machine,
+        (0.0, LegUp()),
+        (10.0, MediaLent()),
+        (20.0, HangupRequested()),
+        until=500.0,
+    )
+    assert said == [
+        (0.0, CallAnswered()),
+        (20.0, EndCarrierCall(cancel=False)),
+        (25.0, EndCarrierCall(cancel=False)),
+        (30.0, ended(Outcome.COMPLETED, "hangup", 20.0)),
+    ]
+
+
 def test_the_carrier_is_asked_again_and_again_about_a_call_that_it_has() -> None:
     machine = CallMachine(INBOUND)
     said = drive(machine, (0.0, LegUp()), (10.0, MediaLent()), (45.0, ANSWERED), until=80.0)

@@ -26,7 +26,7 @@ from hookflash.calls.transfer_types import (
     WarmTransferPhaseReached,
     WarmTransferResult,
 )
-from hookflash.emulator import FarEnd, Line, busy, no_answer, person, reject
+from hookflash.emulator import FarEnd, Line, busy, no_answer, person
 from hookflash.runtime import clock
 from hookflash.runtime.replay import replay
 from hookflash.testing import ScriptedLLM, ScriptedTTS
@@ -164,91 +164,6 @@ def test_a_caller_is_handed_over_the_carriers_sockets_and_both_hear_each_other(
     replays = [replay(lines) for lines in tapes]
     assert [each.differences for each in replays] == [(), ()]
     assert sum("transfer" in each.machines for each in replays) == 1
-
-
-def test_a_supervisor_who_does_not_answer_leaves_the_caller_with_the_agent() -> None:
-    async def main(office: Office) -> None:
-        caller = office.at("caller", stays)
-        await office.phone(caller, no_answer(), supervisor_join_timeout=80.0)
-        (result,) = office.results
-        assert result.error == "supervisor_join_timeout"
-        (attempt,) = result.attempts
-        assert attempt.ringing_at is not None
-        assert attempt.answered_at is None
-        assert office.closed == ["hangup"], "the agent had the last word"
-        assert office.lines["caller"].heard.speech()[-1][1] > 80.0
-
-    run(main)
-
-
-def test_a_busy_line_and_a_rejected_call_are_told_apart_with_their_sip_status() -> None:
-    async def was(supervisor: FarEnd) -> tuple[str | None, int | None]:
-        async with street() as place:
-            office = Office(place)
-            await office.phone(office.at("caller", stays), supervisor)
-            (result,) = office.results
-            return result.error, result.sip_code
-
-    async def main() -> None:
-        assert await was(busy()) == ("supervisor_busy", 486)
-        assert await was(reject()) == ("supervisor_rejected", 603)
-
-    clock.run(main(), virtual=True)
-
-
-def test_a_supervisor_who_declines_by_key_hears_a_farewell_and_the_caller_is_back() -> None:
-    async def main(office: Office) -> None:
-        async def ann(line: Line) -> None:
-            await hears_out(line)
-            line.press("2")
-            await stays(line)
-
-        await office.phone(office.at("caller", stays), office.at("ann", ann))
-        (result,) = office.results
-        assert result.error == "declined"
-        assert result.attempts[0].ended_by == "agent"
-        assert office.closed == ["hangup"]
-        # Six words of farewell, 0.2 s each, after the key.
-        ((start, end), *_) = reversed(office.lines["ann"].heard.speech(gap=0.1))
-        assert start > 14.0
-        assert 0.9 < end - start < 1.5
-
-    run(main)
-
-
-def test_a_caller_who_hangs_up_while_it_rings_ends_the_ringing() -> None:
-    async def main(office: Office) -> None:
-        async def caller(line: Line) -> None:
-            await line.wait(6.0)
-            line.hang_up()
-
-        await office.phone(office.at("caller", caller), no_answer())
-        (result,) = office.results
-        assert (result.phase, result.error) == ("transfer_cancelled", "caller_disconnected")
-        assert office.closed == ["caller_hung_up"]
-        statuses = [each.status for each in office.place.carrier.calls.values()]
-        assert sorted(statuses) == ["canceled", "completed"]
-
-    run(main)
-
-
-def test_a_caller_who_hangs_up_in_the_briefing_is_excused_to_the_supervisor() -> None:
-    async def main(office: Office) -> None:
-        async def caller(line: Line) -> None:
-            await line.wait(16.0)
-            line.hang_up()
-
-        await office.phone(office.at("caller", caller), office.at("ann", stays_and_shows))
-        (result,) = office.results
-        assert result.error == "caller_disconnected"
-        assert result.attempts[0].human_at is not None
-
-    run(main)
-
-
-async def stays_and_shows(line: Line) -> None:
-    await hears_out(line)
-    await stays(line)
 
 
 def test_the_reception_of_the_page_puts_a_caller_through_and_logs_it(

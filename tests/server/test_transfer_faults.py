@@ -5,209 +5,36 @@ at a pitch of their own, so that it is heard who hears whom.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from tests.server.street import OURS, THEIRS, Street, street
-from tests.server.test_bridge import hum, share
-
-from hookflash import Agent, AgentSession, Call, Pipeline, SessionOptions
-from hookflash.calls.transfer_types import (
-    PhoneDestination,
-    WarmTransferConfig,
-    WarmTransferPhaseReached,
-    WarmTransferResult,
+from tests.server.test_bridge import hum
+from tests.server.transfer_scene import (
+    ANN,
+    ANN_HZ,
+    AT_ONCE,
+    CALLER_HZ,
+    CREATE,
+    DONE_AT_ONCE,
+    REPORTS,
+    RINGS_AT_MOST,
+    UPDATE,
+    Scene,
+    nothing,
+    play,
 )
-from hookflash.emulator import FarEnd, Line, Race, busy, no_answer, person
-from hookflash.emulator.call import EmulatedCall
-from hookflash.emulator.faults import Faults
-from hookflash.runtime import clock
-from hookflash.testing import ScriptedTTS
 
-ANN = "+14155550100"
-AGENT_HZ, CALLER_HZ, ANN_HZ = 440.0, 700.0, 1000.0
-TERMINAL = ("transfer_complete", "transfer_cancelled", "transfer_failed")
-RINGS_FOR = 8.0
-# Ours, our reserve for the carrier, and the vendor's own.
-RINGS_AT_MOST = RINGS_FOR + 5.0 + 5.0
+from hookflash.emulator import Line, Race, busy, no_answer, person
 
-Fault: TypeAlias = Callable[[Faults], object]
-Script: TypeAlias = Callable[[Line], Coroutine[Any, Any, None]]
+# That it is answered at all after it was done, and when, makes no difference.
+WRONGS = [wrong for wrong in UPDATE if wrong != "is done and then answered late"]
 
-
-class CallersVoice:
-    """Hears the caller as the agent does."""
-
-    def __init__(self) -> None:
-        self.pcm = b""
-
-    def audio_received(self, pcm: bytes, at: float) -> None:
-        self.pcm += pcm
-
-    def digit_received(self, digit: str, at: float) -> None:
-        pass
-
-    def leg_closed(self, reason: str) -> None:
-        pass
-
-
-def heard(line: Line, since: float, until: float) -> bytes:
-    """What a party heard from one time to another, on the loop's clock."""
-    began = line.heard.began_at
-    assert began is not None
-    return line.heard.pcm(since - began, until - began)
-
-
-@dataclass
-class Scene:
-    """A caller, an agent that hands them to Ann, and what goes wrong when it is time for it."""
-
-    place: Street
-    fault: Fault
-    result: WarmTransferResult | None = None
-    phases: list[str] = field(default_factory=list[str])
-    closed: str = ""
-    lines: dict[str, Line] = field(default_factory=dict[str, Line])
-    together: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    """The program has done with the caller's call."""
-    rings_for: float = RINGS_FOR
-    wrong_at: float = 0.0
-    result_at: float = 0.0
-    back: bool = False
-    """The caller, who is with the agent again, hears the agent and is heard."""
-    met: bool = False
-    """Caller and Ann heard each other for a second."""
-
-    def goes_wrong(self) -> None:
-        self.wrong_at = clock.now()
-        self.fault(self.place.carrier.faults)
-
-    async def caller(self, line: Line) -> None:
-        self.lines["caller"] = line
-        while True:
-            await line.say(hum(CALLER_HZ, 2000))
-
-    async def ann(self, line: Line) -> None:
-        """Show to be a person, hear what it is about, take the call, talk, and hang up."""
-        await self.is_briefed(line)
-        line.press("1")
-        await self.talks(line)
-
-    async def is_briefed(self, line: Line) -> None:
-        self.lines["ann"] = line
-        await line.wait_speech(30.0)
-        line.press("1")
-        await line.wait(1.0)
-
-    async def talks(self, line: Line) -> None:
-        await line.wait(0.3)
-        await line.say(hum(ANN_HZ, 3500))
-
-    async def play(self, ann: Script | FarEnd, caller: Script | None = None) -> None:
-        """Let the caller phone; return once their call is over."""
-        app, carrier = self.place.app, self.place.carrier
-        app.on_call(self._answer)
-        carrier.far_ends[ANN] = ann if isinstance(ann, FarEnd) else person(ann)
-        call = carrier.call(to=OURS, from_=THEIRS, far_end=person(caller or self.caller))
-        await call.ended()
-
-    async def _answer(self, call: Call) -> None:
-        session: AgentSession[None] = AgentSession(
-            Agent(), Pipeline(tts=ScriptedTTS()), options=SessionOptions(wording=None)
-        )
-        session.on_warm_transfer(callback=self._told)
-        await session.start(call)
-        ann = PhoneDestination(ANN, "Ann", ring_timeout=self.rings_for)
-        wish = WarmTransferConfig(ann, topology="bridge", hold_line="Please hold.")
-        self.result = await session.warm_transfer(wish)
-        self.result_at = clock.now()
-        if not session.closed:
-            await self._talk(session, call)
-            await session.hangup()
-        self.closed = await session.wait_closed()
-        self.over.set()
-
-    async def _talk(self, session: AgentSession[None], call: Call) -> None:
-        assert call.leg is not None
-        voice = CallersVoice()
-        call.leg.listen(voice)
-        began = clock.now()
-        await session.say("What else can I do for you?")
-        call.leg.unlisten(voice)
-        agent = heard(self.lines["caller"], began + 0.2, clock.now() - 0.1)
-        self.back = share(agent, AGENT_HZ) > 0.9 and share(voice.pcm, CALLER_HZ) > 0.9
-
-    def _told(self, event: WarmTransferPhaseReached) -> None:
-        self.phases.append(event.phase.value)
-        if event.phase == "call_switched":
-            asyncio.get_running_loop().call_later(1.8, self._compare, clock.now())
-            self.together.set()
-
-    def _compare(self, merged: float) -> None:
-        """Listen to what the two have heard of each other."""
-        since, until = merged + 0.7, merged + 1.7
-        caller, ann = (heard(self.lines[name], since, until) for name in ("caller", "ann"))
-        self.met = share(caller, ANN_HZ) > 0.9 and share(ann, CALLER_HZ) > 0.9
-
-    @property
-    def anns(self) -> list[EmulatedCall]:
-        """The calls that were made to Ann."""
-        return [each for each in self.place.carrier.calls.values() if each.to == ANN]
-
-    async def settle(self) -> None:
-        """Wait until every call is over, and look that nothing is left of them."""
-        for each in self.place.carrier.calls.values():
-            await each.ended(60.0)
-        async with asyncio.timeout(15.0):
-            await self.over.wait()
-        await self.place.app.drain()
-        assert self.place.app.calls == ()
-        assert self.place.carrier.log.of("failure") == []
-        assert [phase for phase in self.phases if phase in TERMINAL] == self.phases[-1:]
-
-
-def play(main: Callable[[Scene], Awaitable[None]], fault: Fault) -> None:
-    async def on_the_street() -> None:
-        before = asyncio.all_tasks()
-        async with street() as place:
-            scene = Scene(place, fault)
-            await main(scene)
-            await scene.settle()
-        assert asyncio.all_tasks() == before
-
-    clock.run(on_the_street(), virtual=True)
-
-
-# What can go wrong with a request. Its answer never comes: longer than any client waits for it.
-def refused(path: str, status: int, *, carried_out: bool = False) -> Fault:
-    return lambda faults: faults.refuse_rest(
-        status, method="POST", path=path, carried_out=carried_out
-    )
-
-
-def slow(path: str, seconds: float, *, done_first: bool = False) -> Fault:
-    return lambda faults: faults.slow_rest(seconds, method="POST", path=path, done_first=done_first)
-
-
-def wrongs(path: str) -> Mapping[str, Fault]:
-    return {
-        "is refused": refused(path, 400),
-        "fails": refused(path, 503),
-        "fails, but was done": refused(path, 503, carried_out=True),
-        "is done and answered late": slow(path, 3.0),
-        "is done and then answered late": slow(path, 3.0, done_first=True),
-        "is done and answered far too late": slow(path, 30.0),
-        "is done, and the answer comes far too late": slow(path, 30.0, done_first=True),
-    }
-
-
-CREATE, UPDATE = wrongs("*/Calls.json"), wrongs("*/Calls/*.json")
-DONE_AT_ONCE = {wrong for wrong in UPDATE if wrong.startswith(("fails, but", "is done and then"))}
-DONE_AT_ONCE.add("is done, and the answer comes far too late")
-AT_ONCE = DONE_AT_ONCE | {"is refused", "fails"}
+# Each of them in one case, and two in the other.
+EITHER_WAY = [
+    *((wrong, False) for wrong in WRONGS),
+    ("is refused", True),
+    ("is done and answered far too late", True),
+]
 
 
 # The order to phone Ann.
@@ -257,8 +84,7 @@ def test_an_order_to_dial_without_an_answer_is_given_up_though_it_could_ring_for
 # The order to end a call to Ann, ringing or answered.
 
 
-@pytest.mark.parametrize("wrong", UPDATE)
-@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize(("wrong", "leaves"), EITHER_WAY)
 def test_a_phone_that_cannot_be_told_to_stop_ringing_stops_by_itself(
     wrong: str, leaves: bool
 ) -> None:
@@ -289,8 +115,7 @@ def test_a_phone_that_cannot_be_told_to_stop_ringing_stops_by_itself(
     play(main, UPDATE[wrong])
 
 
-@pytest.mark.parametrize("wrong", UPDATE)
-@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize(("wrong", "leaves"), EITHER_WAY)
 def test_a_supervisor_whose_call_cannot_be_ended_is_let_go_all_the_same(
     wrong: str, leaves: bool
 ) -> None:
@@ -323,8 +148,10 @@ def test_a_supervisor_whose_call_cannot_be_ended_is_let_go_all_the_same(
 # The order to end the one call when the other has ended.
 
 
-@pytest.mark.parametrize("wrong", UPDATE)
-@pytest.mark.parametrize("who_hangs_up", ["ann", "caller"])
+@pytest.mark.parametrize(
+    ("wrong", "who_hangs_up"),
+    [(wrong, "caller" if other else "ann") for wrong, other in EITHER_WAY],
+)
 def test_when_one_of_the_two_hangs_up_the_other_is_let_go_all_the_same(
     wrong: str, who_hangs_up: str
 ) -> None:
@@ -354,14 +181,6 @@ def test_when_one_of_the_two_hangs_up_the_other_is_let_go_all_the_same(
 
 
 # The carrier's reports.
-
-
-REPORTS: Mapping[str, Fault] = {
-    "lost": lambda faults: faults.lose("status", times=100),
-    "doubled": lambda faults: faults.double("status", apart=0.5, times=100),
-    "late": lambda faults: faults.delay("status", seconds=4.0, times=100),
-    "out of order": lambda faults: faults.overtake("status", times=100),
-}
 
 
 @pytest.mark.parametrize("how", REPORTS)
@@ -444,7 +263,7 @@ def test_audio_that_breaks_off_is_as_if_they_had_hung_up(
         assert scene.met is (when == "later")
         assert scene.back is (error is not None and whose == "ann")
 
-    play(main, lambda faults: None)
+    play(main, nothing)
 
 
 # Two things that happen at the same moment.

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +15,11 @@ from hookflash.audio.frames import Pcm
 from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.recording import CallTracks, Recorder
-from hookflash.carriers.base import Answer, Carrier, GoTo, Step
+from hookflash.carriers.base import Answer, Carrier, GoTo, Step, Wait
 from hookflash.errors import (
     CarrierError,
     HookflashError,
+    LinkError,
     LinkTimeout,
     MissingExtra,
     PeerError,
@@ -58,8 +60,14 @@ __all__ = ["Call", "CallControl", "CallNotAnswered", "current_call"]
 
 _log = logging.getLogger("hookflash.calls")
 
-# Seconds between orders to end a call that rings, where the first one went wrong.
+# Seconds between orders to end a call that nothing else ends, where the first one went wrong.
 _ASK_AGAIN = (0.5, 2.0)
+# How often the audio is asked back: a caller who stays with the carrier has nobody.
+_FETCHES = 3
+# After an order that went wrong, for a sign that it was followed all the same.
+_FOLLOWED_WITHIN = 2.0
+# A call that waits for an order which is on its way: for as long as we would give it again.
+_STAYS = 30
 
 current_call: ContextVar["Call | None"] = ContextVar("hookflash_current_call", default=None)
 """The call that an app's `on_call` function was given, in the tasks that it started."""
@@ -199,6 +207,7 @@ class Call:
         self._said: list[CallLifecycleEvent] = []
         self._with_us = asyncio.Event()
         self._fetched = False
+        self._fetching: asyncio.Task[HookflashError | None] | None = None
         self._verdict: CarrierVerdict | None = None
         self._verdict_watchers: list[Callable[[CarrierVerdict], None]] = []
         self._tasks = TaskOwner(self.id)
@@ -401,7 +410,7 @@ class Call:
 
     # The carrier has its audio for a while.
 
-    async def lend(self, *steps: Step) -> None:
+    async def lend(self, *steps: Step, followed: asyncio.Event | None = None) -> None:
         """Have the carrier do something with the call instead of streaming its audio to us.
 
         The call goes on, and so does its leg, which hears nothing until `fetch`. What is playing
@@ -409,6 +418,7 @@ class Call:
 
         Args:
             steps: what to do. When all are done the call ends.
+            followed: as `instruct`.
 
         Raises:
             UsageError: the call has no carrier, or its carrier does not know such steps.
@@ -423,9 +433,10 @@ class Call:
         leg.outlives_link = True
         self._driver.feed(MediaLent())
         try:
-            await self.instruct(answer)
+            await self.instruct(answer, followed=followed)
         except asyncio.CancelledError:
-            self._tasks.start(self._bring_back(leg), name="bring back")
+            if self._ended is None:
+                self._tasks.start(self._bring_back(leg), name="bring back")
             raise
         except HookflashError as exc:
             if isinstance(exc, CarrierError) and not exc.retryable:
@@ -434,19 +445,48 @@ class Call:
                 await self._bring_back(leg)
             raise
 
-    async def instruct(self, answer: Answer) -> None:
+    async def instruct(self, answer: Answer, *, followed: asyncio.Event | None = None) -> None:
         """Give a call that the carrier has another instruction; what it does now ends.
+
+        Args:
+            answer: the instruction.
+            followed: set by who sees in another way that it is followed. Then it does not matter
+                what the carrier says about it, or when.
 
         Raises:
             UsageError: the call has no carrier.
+            SessionClosed: it has ended.
             CarrierError: the carrier refused.
             LinkError: the carrier cannot be reached.
         """
         carrier = self._controlled().carrier
+        self._check_lives()
         if self.carrier_call_id is None:
             msg = "the carrier's name for the call is not known yet"
             raise UsageError(msg)
-        await carrier.instruct(self.carrier_call_id, answer)
+        order = _tried(carrier.instruct(self.carrier_call_id, answer))
+        error = await (order if followed is None else self._seen(order, followed))
+        if error is not None:
+            raise error
+
+    async def _seen(
+        self, order: Coroutine[Any, Any, HookflashError | None], followed: asyncio.Event
+    ) -> HookflashError | None:
+        """Return what went wrong with an order, unless it is seen to be followed."""
+        ordering = self._tasks.start(order, name="order")
+        seen = asyncio.ensure_future(followed.wait())
+        waits: set[asyncio.Future[Any]] = {ordering, seen}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            error = self._came_to(ordering) if ordering.done() else None
+            if error is not None and error.retryable:
+                await asyncio.wait([seen], timeout=_FOLLOWED_WITHIN)
+        except asyncio.CancelledError:
+            ordering.cancel()
+            raise
+        finally:
+            seen.cancel()
+        return None if followed.is_set() else error
 
     def way_back(self) -> Answer:
         """Return the instruction that brings the audio back; for who answers the carrier.
@@ -456,11 +496,19 @@ class Call:
         """
         return self._controlled().media_answer(self)
 
-    async def fetch(self, *, within: float = 10.0) -> None:
+    def stay(self) -> Answer:
+        """Return the instruction to be silent, while another order for the call is on its way."""
+        return self._controlled().carrier.write(Wait(seconds=_STAYS))
+
+    async def fetch(self, *, within: float = 10.0, patience: float = 0.0) -> None:
         """Have the audio back from the carrier; return when it is.
 
+        However many ask for it, it is ordered once; an order that goes wrong is given again.
+
         Args:
-            within: seconds.
+            within: seconds from the order to the audio.
+            patience: seconds before the order, for who expects that the carrier asks what the call
+                does next, and is answered with `way_back`.
 
         Raises:
             UsageError: the call has no carrier.
@@ -470,8 +518,34 @@ class Call:
         """
         if self._with_us.is_set():
             return
-        self._fetched = True
-        await self.instruct(self.way_back())
+        self._check_lives()
+        if self._fetching is None or self._fetching.done():
+            work = _tried(self._have_back(within, patience))
+            self._fetching = self._tasks.start(work, name="fetch")
+        await asyncio.wait([self._fetching])
+        error = self._came_to(self._fetching)
+        if error is not None:
+            raise error
+
+    def _came_to(self, task: "asyncio.Task[HookflashError | None]") -> HookflashError | None:
+        """Return what went wrong in a task of the call; one that was cancelled ended with it."""
+        return SessionClosed("the call has ended") if task.cancelled() else task.result()
+
+    async def _have_back(self, within: float, patience: float) -> None:
+        if patience:
+            with suppress(LinkTimeout):
+                await self.wait_back(within=patience)
+                return
+        for left in reversed(range(_FETCHES)):
+            self._fetched = True
+            try:
+                await self.instruct(self.way_back(), followed=self._with_us)
+                break
+            except (CarrierError, LinkError):
+                await self.check()  # it may be over
+                if not left or self._ended is not None:
+                    self._fetched = False
+                    raise
         await self.wait_back(within=within)
 
     @property
@@ -492,12 +566,15 @@ class Call:
             await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         finally:
             back.cancel()
-        if self._ended is not None:
-            msg = "the call has ended"
-            raise SessionClosed(msg)
+        self._check_lives()
         if not self._with_us.is_set():
             msg = f"the carrier did not bring the audio back in {within:g} s"
             raise LinkTimeout(msg)
+
+    def _check_lives(self) -> None:
+        if self._ended is not None:
+            msg = "the call has ended"
+            raise SessionClosed(msg)
 
     async def check(self) -> None:
         """Ask the carrier whether the call still lives; what it says is reported.
@@ -682,13 +759,23 @@ class Call:
             self._driver.feed(CarrierStatus(state=CallState.ENDED))
 
     async def _order_end(self, carrier: Carrier, carrier_call_id: str, *, cancel: bool) -> None:
-        """Have the carrier end it. Nothing else ends one that rings, so it is asked again."""
-        for wait in (*(_ASK_AGAIN if cancel else ()), None):
+        """Have the carrier end it; it is asked again where closing a stream would not do it."""
+        streams = self._leg is not None and self._leg.linked
+        for wait in (*(() if streams else _ASK_AGAIN), None):
             try:
                 await carrier.end(carrier_call_id, cancel=cancel)
             except HookflashError as exc:
-                if wait is None or not exc.retryable:
+                if wait is None or isinstance(exc, UsageError):
                     raise
                 await asyncio.sleep(wait)
             else:
                 return
+
+
+async def _tried(work: Awaitable[None]) -> HookflashError | None:
+    """Return what went wrong, where another task than this one tells it."""
+    try:
+        await work
+    except HookflashError as exc:
+        return exc
+    return None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -62,6 +63,7 @@ class CarrierDial:
     Attributes:
         whisper_url: asks `DialFollower.whisper` again; for a `GoTo` at the end of one.
         key_url: for an `AskKey` in a whisper.
+        begun: set once the carrier has told anything of it.
     """
 
     def __init__(
@@ -87,6 +89,8 @@ class CarrierDial:
         self._whispers = whispers
         self._addresses: list[Address] = []
         self._over: asyncio.Future[CarrierStatus] = asyncio.get_running_loop().create_future()
+        self._asked = asyncio.Event()
+        self.begun = asyncio.Event()
 
         def address(responder: Responder) -> str:
             made = control.callback(responder)
@@ -137,14 +141,20 @@ class CarrierDial:
 
     async def _progressed(self, webhook: Webhook) -> None:
         report = self._carrier.read_report(webhook)
-        if report.status.state is CallState.ENDED and not self._over.done():
-            self._over.set_result(report.status)
+        self.begun.set()
+        if report.status.state is CallState.ENDED:
+            if not self._over.done():
+                self._over.set_result(report.status)
+            # It may have ended because the caller has hung up, which is told by another way.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), _REPORT_WITHIN)
         self._follower.progressed(report)
 
     async def _judged(self, webhook: Webhook) -> None:
         self._follower.judged(self._carrier.read_verdict(webhook).verdict)
 
     async def _answered(self, webhook: Webhook) -> Answer:
+        self.begun.set()
         self._follower.answered(self._carrier.read_report(webhook).carrier_call_id)
         return self._carrier.write(*self._follower.whisper())
 
@@ -156,10 +166,11 @@ class CarrierDial:
         own = self._carrier.read_report(webhook).status
         if own.state is CallState.ENDED:
             self._call.report(own)
+        self._asked.set()
         if self._call.ended is not None:
             return self._carrier.write(HangUp())
-        if not self._call.lent:  # that is why it is over
-            return self._call.way_back()
+        if not self._call.lent:  # what brings it back is on its way
+            return self._call.stay()
         ended = self._carrier.read_dial_ended(webhook)
         # The report of the party's own call travels by another way, and knows the SIP status.
         await asyncio.wait([self._over], timeout=_REPORT_WITHIN)

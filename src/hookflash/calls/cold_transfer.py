@@ -20,6 +20,8 @@ __all__ = ["transfer"]
 
 # Beyond the ringing: an order, two reports, a stream that comes back.
 _CARRIER_TAKES = 15.0
+# For the carrier to follow what it was told when it asked what the call does next.
+_DOOR_WITHIN = 4.0
 _LEAST_RING, _MOST_RING = 5.0, 600.0
 
 
@@ -83,6 +85,7 @@ class _ByCarrier:
         self._call = call
         self._control = control
         self._done: asyncio.Future[TransferOutcome] = asyncio.get_running_loop().create_future()
+        self._answered_back = False  # asked what follows, we have said that they come back
 
     async def run(self, to: str, from_: str, ring_timeout: float) -> TransferOutcome:
         call = self._call
@@ -91,32 +94,38 @@ class _ByCarrier:
         call.when_ended(dial.close)
         over = asyncio.ensure_future(call.wait_ended())
         try:
-            await call.lend(dial.step(to, from_, ring_timeout=ring_timeout))
+            await call.lend(dial.step(to, from_, ring_timeout=ring_timeout), followed=dial.begun)
+            waits: set[asyncio.Future[Any]] = {self._done, over}
+            await asyncio.wait(
+                waits, timeout=ring_timeout + _CARRIER_TAKES, return_when=asyncio.FIRST_COMPLETED
+            )
         except (CarrierError, LinkError) as exc:
             dial.close()
             return _failed("carrier", Outcome.FAILED, exc.reason)
-        waits: set[asyncio.Future[Any]] = {self._done, over}
-        await asyncio.wait(
-            waits, timeout=ring_timeout + _CARRIER_TAKES, return_when=asyncio.FIRST_COMPLETED
-        )
-        if self._done.done():
-            outcome = self._done.result()
-        elif over.done():
-            return _failed("carrier", Outcome.CANCELED, None)
-        else:
-            outcome = _failed("carrier", Outcome.NO_ANSWER, None)
-            self._done.set_result(outcome)
+        except asyncio.CancelledError:
+            self._done.cancel()
+            await self._come_back(dial)
+            raise
+        finally:
+            over.cancel()
+        if not self._done.done():
+            await call.check()
+            if call.ended is not None:
+                return _failed("carrier", Outcome.CANCELED, None)
+        # Nobody rings any more, and no end of it was told: they talk, of which nothing was, either.
+        self._connected()
+        outcome = self._done.result()
         if not outcome.success:
             await self._come_back(dial)
         return outcome
 
     async def _come_back(self, dial: CarrierDial) -> None:
+        """Have the audio back; a call that the carrier does not give back is ended."""
         call = self._call
         try:
-            await call.wait_back()
+            await call.fetch(patience=_DOOR_WITHIN if self._answered_back else 0.0)
         except HookflashError:
-            if call.ended is None:
-                await call.fetch()
+            call.end("no_media")
         dial.close()
 
     # As the dial's follower.
@@ -145,9 +154,10 @@ class _ByCarrier:
             self._connected()
         if not self._done.done():
             self._done.set_result(_failed("carrier", ended.status.outcome, ended.status.cause))
-        if self._done.result().success:
+        if not self._done.cancelled() and self._done.result().success:
             self._call.end("other_party_left")
             return self._control.carrier.write(HangUp())
+        self._answered_back = True
         return self._call.way_back()
 
     def _connected(self) -> None:
@@ -172,14 +182,12 @@ class _ByBridge:
         assert leg is not None
         ringing = _Ringing(leg.sample_rate)
         leg.lay_bed(ringing)
+        answer = asyncio.ensure_future(other.answer())
+        over = asyncio.ensure_future(call.wait_ended())
         try:
-            answer = asyncio.ensure_future(other.answer())
-            over = asyncio.ensure_future(call.wait_ended())
             waits: set[asyncio.Future[Any]] = {answer, over}
             await asyncio.wait(waits, timeout=ring_timeout, return_when=asyncio.FIRST_COMPLETED)
-            over.cancel()
             if not answer.done():
-                answer.cancel()
                 await other.hangup("transfer_ended")
                 gone = call.ended is not None
                 return _failed("bridge", Outcome.CANCELED if gone else Outcome.NO_ANSWER, None)
@@ -190,6 +198,8 @@ class _ByBridge:
             other.end("transfer_ended")
             raise
         finally:
+            answer.cancel()
+            over.cancel()
             leg.lift_bed(ringing)
         return self._connect(leg, other, theirs)
 
@@ -200,8 +210,8 @@ class _ByBridge:
 
         bridge = Bridge(on_left=left)
         try:
-            bridge.join(leg)
             bridge.join(theirs)
+            bridge.join(leg)
         except HookflashError as exc:  # one of the two has hung up at this very moment
             other.end("transfer_ended")
             return _failed("bridge", Outcome.FAILED, exc.reason)

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from hookflash.audio.frames import Pcm
 from hookflash.calls.addresses import Address
 from hookflash.calls.call import Call, CallControl
@@ -19,7 +21,7 @@ from hookflash.carriers.base import (
     Webhook,
 )
 from hookflash.errors import LinkTimeout, SessionClosed, UsageError
-from hookflash.events.call import CallState
+from hookflash.events.call import CallState, Outcome
 from hookflash.runtime.chance import new_id
 
 __all__ = ["CameOut", "Prompt", "Room"]
@@ -133,7 +135,7 @@ class Room:
         )
         party = self._parties[key] = _Party(call, step, left_at)
         try:
-            await call.lend(step)
+            await call.lend(step, followed=party.joined)
             await self._wait_inside(party)
         except BaseException:
             self._forget(party)
@@ -204,6 +206,8 @@ class Room:
         for address in self._addresses:
             address.close()
         self._addresses.clear()
+        for heard in self._announced:  # nobody tells any more
+            heard.set()
 
     # What the carrier tells.
 
@@ -236,8 +240,14 @@ class Room:
                 call.report(status)
             if call.ended is not None:
                 return self._control.carrier.write(HangUp())
-            if not call.lent:  # that is why it has left
-                return call.way_back()
+            if not call.lent:  # what brings it back is on its way
+                return call.stay()
+            ended = self._control.carrier.read_dial_ended(webhook)
+            party = self._parties.get(self._key(call))
+            if ended.status.outcome is Outcome.FAILED and party is not None and party.step.wait_url:
+                # What they were to hear was not there, and nobody waits in silence.
+                party.step = msgspec.structs.replace(party.step, wait_url=None)
+                return self.way_in(call)
             return await came_out()
 
         address = self._control.callback(left)

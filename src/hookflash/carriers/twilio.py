@@ -434,7 +434,7 @@ async def _mapped() -> AsyncGenerator[None]:
         ) from exc
     except TwilioException as exc:
         msg = f"Twilio's answer could not be read ({type(exc).__name__})"
-        raise CarrierError(msg) from exc
+        raise CarrierError(msg, retryable=True) from exc
     except TimeoutError as exc:
         msg = f"Twilio did not answer in {_ANSWER_WITHIN:g} s"
         raise LinkTimeout(msg) from exc

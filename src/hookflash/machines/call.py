@@ -106,14 +106,17 @@ class _Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     ours: bool = True
     """We end it: the carrier's report confirms that, and does not rename it."""
-    sure: bool = True
-    """False: the media path closed, and nobody has said that the call is over."""
+    unconfirmed: "_Verdict | None" = None
+    """The call may go on: what it has come to if the carrier does not say that it is over, and we
+    end it (again)."""
 
 
 _HUNG_UP = _Verdict(outcome=Outcome.COMPLETED, reason="caller_hung_up", ours=False)
-_PEER_CLOSED = msgspec.structs.replace(_HUNG_UP, sure=False)
 _WE_CLOSED = _Verdict(outcome=Outcome.COMPLETED, reason="hangup")
 _LINK_LOST = _Verdict(outcome=Outcome.FAILED, reason="link_lost")
+_PEER_CLOSED = msgspec.structs.replace(_HUNG_UP, unconfirmed=_LINK_LOST)
+# Of a call that was lent: the carrier may follow an order long after we gave it up.
+_TAKEN_OR_HUNG_UP = msgspec.structs.replace(_HUNG_UP, unconfirmed=_HUNG_UP)
 _NO_MEDIA = _Verdict(outcome=Outcome.FAILED, reason="no_media")
 _NO_ANSWER = _Verdict(outcome=Outcome.NO_ANSWER, reason="timeout")
 
@@ -138,6 +141,7 @@ class CallMachine:
         self._deadline: float | None = None
         self._answered_at: float | None = None
         self._over_at: float | None = None  # when the talking ended; CallEnded may come later
+        self._was_lent = False
         self._verdict = _HUNG_UP
 
     @property
@@ -157,6 +161,7 @@ class CallMachine:
                 commands = self._answer(now, None)
             case MediaLent():
                 self._state = CallState.AWAY
+                self._was_lent = True
                 self._deadline = now + self._config.away_check
                 commands = []
             case LegLost():
@@ -206,7 +211,7 @@ class CallMachine:
     def _leg_lost(self, reason: str, now: float) -> list[CallCommand]:
         match reason:
             case "peer_stopped":
-                return self._settle(_HUNG_UP, now)
+                return self._settle(_TAKEN_OR_HUNG_UP if self._was_lent else _HUNG_UP, now)
             case "peer_closed":
                 return self._settle(_PEER_CLOSED, now)
             case "we_closed":
@@ -221,7 +226,10 @@ class CallMachine:
             # Whoever finds out that a machine has answered hangs up with that reason.
             machine = reason == Outcome.VOICEMAIL
             outcome = Outcome.VOICEMAIL if machine else Outcome.COMPLETED
-        return self._end(_Verdict(outcome=outcome, reason=reason), now)
+        verdict = _Verdict(outcome=outcome, reason=reason)
+        if self._state is CallState.AWAY:  # closing a stream would not end it, so ask again
+            verdict = msgspec.structs.replace(verdict, unconfirmed=verdict)
+        return self._end(verdict, now)
 
     def _time_out(self, now: float) -> list[CallCommand]:
         if self._state is CallState.ANSWERED:
@@ -231,8 +239,8 @@ class CallMachine:
             return [AskCarrier()]
         if self._state is not CallState.ENDING:
             return self._end(_NO_ANSWER, now)
-        if not self._verdict.sure:
-            return self._end(_LINK_LOST, now)
+        if self._verdict.unconfirmed is not None:
+            return self._end(self._verdict.unconfirmed, now)
         return [self._ended(self._verdict, now, None)]
 
     def _settle(self, verdict: _Verdict, now: float) -> list[CallCommand]:

@@ -65,8 +65,10 @@ class Bridged(Streamed):
         if failed:
             # The bridge has kept their places.
             back = [call.fetch() for call in calls if call.ended is None]
-            came = await asyncio.gather(*back, return_exceptions=True)
-            failed += [result for result in came if result is not None]
+            lost = [each for each in await asyncio.gather(*back, return_exceptions=True) if each]
+            if lost:
+                self.call_of(target).end("no_media")  # and the caller's with it
+            failed += lost
         for error in failed:
             if not isinstance(error, HookflashError):
                 raise error

@@ -26,7 +26,7 @@ from hookflash.carriers.base import (
     Step,
     Wait,
 )
-from hookflash.errors import HookflashError, LinkTimeout
+from hookflash.errors import HookflashError
 from hookflash.events.call import CallState, CarrierStatus
 from hookflash.events.transfer import (
     DialRefused,
@@ -45,7 +45,7 @@ _KEY_WITHIN = 6
 # What is decided when a dial has ended: a webhook is answered within 15 s.
 _DECIDED_WITHIN = 8.0
 # For a dial that we have ended to be reported, before the caller is fetched from it.
-_DOOR_WITHIN = 5.0
+_DOOR_WITHIN = 4.0
 
 
 class Dialled(Topology):
@@ -66,6 +66,7 @@ class Dialled(Topology):
         self._away = False
         # What the caller does next, for the carrier that asks at the end of a dial.
         self._next: asyncio.Future[Answer] | None = None
+        self._rung = 0
         self._comes_back = False
         self._stays = False
 
@@ -96,10 +97,7 @@ class Dialled(Topology):
         call = self.parts.host.call
         if not self._away or call.ended is not None:
             return
-        try:
-            await call.wait_back(within=_DOOR_WITHIN)
-        except LinkTimeout:
-            await call.fetch()
+        await call.fetch(patience=_DOOR_WITHIN)
 
     async def leave(self, target: int) -> None:
         """Leave them to the carrier: it ends both calls when one hangs up."""
@@ -120,30 +118,39 @@ class Dialled(Topology):
 
     # For supervisors.
 
-    async def ring(self, step: Step) -> None:
+    async def ring(self, target: int, step: Step, begun: asyncio.Event) -> None:
         """Have the carrier ring somebody for the caller.
+
+        Args:
+            target: whom.
+            step: how.
+            begun: set once the carrier does it.
 
         Raises:
             HookflashError: the carrier did not take the order.
         """
         call = self.parts.host.call
+        self._rung = target
         if not self._away:
             self._away = True
-            await call.lend(step)
+            await call.lend(step, followed=begun)
         elif self._next is not None and not self._next.done():
             self._next.set_result(self.control.carrier.write(step))
         else:
-            await call.instruct(self.control.carrier.write(step))
+            await call.instruct(self.control.carrier.write(step), followed=begun)
 
-    async def asked_what_next(self) -> Answer:
+    async def asked_what_next(self, target: int) -> Answer:
         """Return what the caller does at the end of a dial, once that is decided."""
+        call = self.parts.host.call
         if self._comes_back:
-            return self.parts.host.call.way_back()
+            return call.way_back()
         if self._stays:
             return self._hang_up()
+        if target != self._rung:  # the order to ring the next one is on its way, and ended this
+            return call.stay()
         self._next = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._next], timeout=_DECIDED_WITHIN)
-        return self._next.result() if self._next.done() else self.parts.host.call.way_back()
+        return self._next.result() if self._next.done() else call.way_back()
 
     def _hang_up(self) -> Answer:
         self.parts.host.call.end("other_party_left")
@@ -198,7 +205,7 @@ class _Whispered:
             detect_machine=topology.config.detect_machine,
         )
         try:
-            await topology.ring(step)
+            await topology.ring(self._target, step, dial.begun)
         except HookflashError as exc:
             self._feed(DialRefused(target=self._target, cause=exc.reason))
 
@@ -291,4 +298,4 @@ class _Whispered:
     async def ended(self, ended: DialEnded) -> Answer:
         """They are not connected, or no longer; the caller asks what is next."""
         self._tell_ended(ended.status)
-        return await self._topology.asked_what_next()
+        return await self._topology.asked_what_next(self._target)

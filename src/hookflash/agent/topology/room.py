@@ -25,6 +25,8 @@ __all__ = ["InRoom"]
 
 # What is decided when somebody comes out of the room: a webhook is answered within 15 s.
 _DECIDED_WITHIN = 8.0
+# For the carrier to follow what we say then.
+_DOOR_WITHIN = 4.0
 _STAR = "*"
 
 
@@ -122,10 +124,7 @@ class InRoom(Streamed):
         call = self.parts.host.call
         if not self._inside or call.ended is not None:
             return
-        if self._at_door:
-            await call.wait_back()
-        else:
-            await call.fetch()
+        await call.fetch(patience=_DOOR_WITHIN if self._at_door else 0.0)
 
     async def leave(self, target: int) -> None:
         """Leave them in the room."""
