@@ -1,11 +1,19 @@
 """What holds for all tests."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 
 # On a busy machine an example may take any time; a test that hangs is CI's business.
 settings.register_profile("hookflash", deadline=None)
 settings.load_profile("hookflash")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector six thousand tests, which it would look through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,25 +10,37 @@ import pytest
 
 from hookflash.audio.levels import rms_dbfs
 from hookflash.audio.wav import read_wav, split
+from hookflash.cli import main
 from hookflash.runtime.replay import replay
 
 
-def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def started(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-m", "hookflash.cli", "demo", *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
-        check=False,
         env={**os.environ, "COLUMNS": "120"},
     )
 
 
+def called(folder: Path) -> list[tuple[float, str]]:
+    (path,) = folder.glob("*.txt")
+    lines = [line.strip().split(maxsplit=1) for line in path.read_text().splitlines()]
+    return [(float(at), words) for at, words in lines]
+
+
 @pytest.mark.slow
-def test_the_demo_serves_its_caller(tmp_path: Path) -> None:
-    result = demo("--fast", "--record", str(tmp_path))
-    assert result.returncode == 0, result.stdout + result.stderr
-    shown = result.stdout
+def test_the_demo_serves_its_caller_and_is_the_same_call_each_time(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b")]
+    demos = [started("--fast", "--record", str(folder)) for folder in folders]
+    shown, other_shown = (each.communicate(timeout=120)[0] for each in demos)
+    assert [each.returncode for each in demos] == [0, 0], shown + other_shown
+    for (at, words), (other_at, other_words) in zip(*map(called, folders), strict=True):
+        # A busy kernel may hand a packet over a tick late; a word more or less is then heard.
+        assert abs(at - other_at) < 0.3
+        assert words == other_words or words.endswith("[interrupted]")
+    tmp_path = folders[0]
     assert "What are your opening hours?" in shown
     assert "the caller interrupts" in shown
     assert shown.count("  yes  ") == 5
@@ -49,24 +61,9 @@ def test_the_demo_serves_its_caller(tmp_path: Path) -> None:
     assert "4217" not in shown
 
 
-@pytest.mark.slow
-def test_two_fast_demos_are_the_same_call(tmp_path: Path) -> None:
-    calls: list[list[tuple[float, str]]] = []
-    for name in ("a", "b"):
-        assert demo("--fast", "--record", str(tmp_path / name)).returncode == 0
-        (path,) = (tmp_path / name).glob("*.txt")
-        lines = [line.strip().split(maxsplit=1) for line in path.read_text().splitlines()]
-        calls.append([(float(at), words) for at, words in lines])
-    for (at, words), (other_at, other_words) in zip(*calls, strict=True):
-        # A busy kernel may hand a packet over a tick late; a word more or less is then heard.
-        assert abs(at - other_at) < 0.3
-        assert words == other_words or words.endswith("[interrupted]")
-
-
 def test_a_person_can_type(tmp_path: Path) -> None:
     talk = [
-        ("How can I help you?", "what are your opening hours"),
-        ("public holidays.", "when is my appointment"),
+        ("How can I help you?", "when is my appointment"),
         ("booking number.", "4217"),
         ("anything else?", "goodbye"),
         ("Thank you for calling. Goodbye.", ""),
@@ -92,18 +89,24 @@ def test_a_person_can_type(tmp_path: Path) -> None:
         assert process.wait(timeout=30) == 0
 
 
-def test_what_cannot_work_is_said_in_one_line(tmp_path: Path) -> None:
+def test_what_cannot_work_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    result = demo("--fast", "--record", str(blocked / "x"))
-    assert (result.returncode, "--record" in result.stderr) == (2, True), result.stderr
-    result = demo("--fast", "--llm", "http://127.0.0.1:9/v1")
-    assert (result.returncode, "--model" in result.stderr) == (2, True), result.stderr
+
+    def refused(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["hookflash", "demo", "--fast", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main.run()
+        assert ended.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    assert "--record" in refused("--record", str(blocked / "x"))
+    assert "--model" in refused("--llm", "http://127.0.0.1:9/v1")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        result = demo("--fast", "--record", str(tmp_path / "calls"), "--port", port)
-    assert (result.returncode, "--port" in result.stderr) == (2, True), result.stderr
-    for shown in (result.stdout, result.stderr):
-        assert "Traceback" not in shown
+        assert "--port" in refused("--record", str(tmp_path / "calls"), "--port", port)

@@ -1,14 +1,14 @@
 """The demos of tasks, as a person watches them: on real sockets, on virtual time."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from hookflash.cli import main
 from hookflash.cli.told import ToldSTT
+from hookflash.errors import UsageError
 from hookflash.runtime import clock
 from hookflash.runtime.replay import replay
 
@@ -20,23 +20,13 @@ _RESULTS = {
 }
 
 
-def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hookflash.cli", "demo", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("task", list(_RESULTS))
 def test_a_task_is_done_on_a_call(task: str, tmp_path: Path) -> None:
-    result = demo("--task", task, "--fast", "--record", str(tmp_path))
-    assert result.returncode == 0, result.stdout + result.stderr
-    shown = result.stdout
+    given = ["demo", "--task", task, "--fast", "--record", str(tmp_path)]
+    result = CliRunner().invoke(main._cli, given, env={"COLUMNS": "120"}, catch_exceptions=False)
+    shown = result.output
+    assert result.exit_code == 0, shown
     assert _RESULTS[task] in shown
     assert shown.count("  yes  ") >= 3
     assert "NO " not in shown
@@ -51,12 +41,13 @@ def test_a_task_is_done_on_a_call(task: str, tmp_path: Path) -> None:
 
 
 def test_another_task_is_refused_by_name() -> None:
-    result = demo("--task", "poetry")
-    assert result.returncode == 2
-    assert "--task is 'poetry'; give email, digits, card, survey" in result.stderr
-    result = demo("--task", "email", "--text")
-    assert result.returncode == 2
-    assert "leave out --text, --llm and --model" in result.stderr
+    for arguments, why in (
+        (["--task", "poetry"], "--task is 'poetry'; give email, digits, card, survey"),
+        (["--task", "email", "--text"], "leave out --text, --llm and --model"),
+    ):
+        refused = CliRunner().invoke(main._cli, ["demo", *arguments]).exception
+        assert isinstance(refused, UsageError)
+        assert why in str(refused)
 
 
 def test_told_ears_give_words_once_speech_was_heard_and_not_before() -> None:

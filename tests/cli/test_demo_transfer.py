@@ -92,8 +92,8 @@ def test_a_caller_is_handed_to_ann_and_each_of_three_is_on_a_track_of_their_own(
     ):
         likeness = [alike(track, spoken(voice, words)) for track in tracks]
         own = likeness.pop(speaker)
-        assert own > 0.5, words
-        assert max(likeness) < 0.3, words
+        assert own > 0.3, words
+        assert max(likeness) < 0.2, words
 
 
 def spoken(voice: EspeakTTS, words: str) -> bytes:
