@@ -56,6 +56,7 @@ class Switchboard(Carrier):
         from_: str,
         answer: Answer,
         status_url: str | None = None,
+        verdict_url: str | None = None,
         ring_timeout: float = 60.0,
     ) -> PlacedCall:
         raise NotImplementedError
