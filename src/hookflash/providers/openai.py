@@ -457,11 +457,10 @@ def _add_text(messages: list[_Json], role: ChatRole, text: str) -> None:
     if not text.strip():
         return
     before = messages[-1] if messages else None
-    if role is ChatRole.SYSTEM and before is not None:
+    if role is ChatRole.SYSTEM and messages:
+        if messages[0]["role"] != role.value:
+            messages.insert(0, {"role": role.value, "content": ""})
         before = messages[0]
-        if before["role"] != role.value:
-            before = {"role": role.value, "content": ""}
-            messages.insert(0, before)
     if before is not None and before["role"] == role.value:
         before["content"] = f"{before['content']}\n{text}".lstrip("\n")
     else:
