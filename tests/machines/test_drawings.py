@@ -1,21 +1,32 @@
 """The machines' pages show the tables that drive the machines."""
 
-import subprocess
+import runpy
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 ROOT = Path(__file__).parents[2]
 
 
-def draw(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "scripts/draw_machines", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+class Drawn(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def draw(*arguments: str) -> Drawn:
+    out, err = StringIO(), StringIO()
+    argv = ["draw_machines", *arguments]
+    with mock.patch.object(sys, "argv", argv), redirect_stdout(out), redirect_stderr(err):
+        try:
+            runpy.run_path(str(ROOT / "scripts/draw_machines"), run_name="__main__")
+        except SystemExit as ended:
+            code = ended.code
+    assert isinstance(code, int)
+    return Drawn(code, out.getvalue(), err.getvalue())
 
 
 def test_each_page_shows_its_machines_table_as_it_is() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.client import stdio
 from mcp.server.mcpserver import Context, MCPServer
 from starlette.applications import Starlette
 
@@ -186,7 +187,11 @@ def test_a_server_that_cannot_be_had_is_told_of_once_and_tried_again(
 
 @pytest.mark.slow
 @pytest.mark.real_time
-def test_a_process_that_does_not_want_to_end_is_killed() -> None:
+def test_a_process_that_does_not_want_to_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Seconds that the protocol's package waits for a process to end, before each harsher step.
+    monkeypatch.setattr(stdio, "PROCESS_TERMINATION_TIMEOUT", 0.3)
+    monkeypatch.setattr(stdio, "FORCE_KILL_TIMEOUT", 0.3)
+
     async def main() -> None:
         server = bare("deaf_to_the_end")
         before = children()

@@ -6,6 +6,7 @@ import math
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from hookflash.errors import HookflashError
 from hookflash.events.turn import ExpectationSet
@@ -320,6 +321,7 @@ class ScriptedTTS(TTS):
             )
 
 
+@lru_cache(maxsize=32)
 def _hum(ms: int, sample_rate: int) -> bytes:
     count = sample_rate * ms // 1000
     step = 2 * math.pi * 440 / sample_rate
