@@ -19,8 +19,9 @@ from tests.agent.transfer_stage import ANN, OPTIONS, SUMMARY, TransferStage, at_
 
 from hookflash.agent import HoldMusic
 from hookflash.calls.transfer_types import PhoneDestination
-from hookflash.errors import ProviderError
+from hookflash.errors import CarrierError, HookflashError, MissingExtra, ProviderError
 from hookflash.events.call import CallState, Outcome
+from hookflash.events.session import ErrorOccurred
 from hookflash.testing import MemoryLeg
 from hookflash.testing.scripted import Calls, Fails, Says, Step
 
@@ -321,5 +322,33 @@ def test_music_of_a_supervisor_who_holds_after_taking_the_call_is_what_the_calle
             await supervisor.say(hum(600, 5))
             assert (await transfer).success
             assert share(heard_between(place.stage.leg, merged + 0.5, merged + 4.5), 600) > 0.98
+
+    virtually(main)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "message"),
+    [
+        (
+            MissingExtra("twilio", "twilio"),
+            "nobody was dialled: twilio is not installed. Run: pip install 'hookflash[twilio]'",
+        ),
+        (
+            CarrierError("no such number: +14155550100"),
+            "nobody was dialled: the carrier did not take the order",
+        ),
+    ],
+    ids=["ours", "the carrier's"],
+)
+def test_why_nobody_could_be_dialled_is_an_event_as_far_as_it_is_ours_to_say(
+    refusal: HookflashError, message: str
+) -> None:
+    async def main() -> None:
+        async with at_desks() as place:
+            place.desk.refuses = refusal
+            result = await place.begin()
+            assert result.error == "dial_failed"
+            (error,) = place.stage.of(ErrorOccurred)
+            assert (error.source, error.message) == ("transfer", message)
 
     virtually(main)

@@ -16,7 +16,7 @@ from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.transfer_types import PhoneDestination, WarmTransferConfig
 from hookflash.carriers.base import Answer, Carrier
 from hookflash.carriers.twilio import TwilioCarrier
-from hookflash.errors import CarrierError
+from hookflash.errors import HookflashError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.transfer import WarmTransferPhaseReached, WarmTransferResult
 from hookflash.testing import MemoryLeg
@@ -43,7 +43,7 @@ class Desk:
         self.calls: list[Call] = []
         self.orders: list[tuple[str, str]] = []
         self.dialled_at: list[float] = []
-        self.refuses: CarrierError | None = None
+        self.refuses: HookflashError | None = None
         self.answers_early = False
         self._rung = asyncio.Event()
         self.carrier: Carrier = PlainCarrier("AC" + "0" * 32, "token")

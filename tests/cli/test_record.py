@@ -62,7 +62,7 @@ def test_a_transfer_is_shown_with_its_attempts_and_their_times(tmp_path: Path) -
     assert shown.exit_code == 0, shown.output
     assert "transfer at 5.0 s: transfer_complete, after 17.0 s" in shown.output
     rows = [line.split() for line in shown.output.splitlines()]
-    assert ["Ann", "2.0", "2.5", "4.0", "supervisor_busy,", "486", "supervisor"] in rows
+    assert ["Ann", "2.0", "2.5", "4.0", "busy,", "486", "supervisor"] in rows
     assert ["Bob", "4.0", "4.5", "6.0", "7.0", "15.0", "15.1", "connected"] in rows
 
 

@@ -4,6 +4,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
+from importlib.util import find_spec
 
 from hookflash.agent import Agent, AgentSession, RunContext, function_tool
 from hookflash.agent.recording import RecordingConfig
@@ -20,7 +21,7 @@ from hookflash.cli.demo import DemoOptions, Outcome, Party, PhoneDemo
 from hookflash.cli.timeline import Timeline
 from hookflash.cli.view import View
 from hookflash.emulator import FarEnd, Line, no_answer, person
-from hookflash.errors import UsageError
+from hookflash.errors import MissingExtra, UsageError
 from hookflash.events.session import SessionRecord, UtteranceSpoken
 from hookflash.pipeline import Pipeline
 from hookflash.providers.espeak import EspeakTTS
@@ -75,10 +76,14 @@ def run_transfer_demo(way: str, options: DemoOptions, *, alone: bool) -> bool:
 
     Raises:
         UsageError: there is no such way, or it asked for more.
+        MissingExtra: the SDK that dials Ann is not installed.
     """
     if way not in list(TransferWay):
         msg = f"--transfer is {way!r}; give {', '.join(TransferWay)}"
         raise UsageError(msg)
+    if find_spec("twilio") is None:  # which dials Ann
+        package = extra = "twilio"
+        raise MissingExtra(package, extra)
     if not alone:
         msg = "--transfer plays a call of its own; leave out --task, --text, --llm and --model"
         raise UsageError(msg)
@@ -248,7 +253,12 @@ class _Accepts(_TransferDemo):
         ann.hangs_up()
 
     async def wait(self, caller: Party) -> None:
-        await self.connected.wait()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.connected, self.over)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+        if not self.connected.is_set():
+            return
         await caller.listen(after=1.2)
         await caller.says("That is great. Thank you, Ann.")
         await caller.leave()

@@ -88,9 +88,9 @@ def _print_transfer(transfer: TransferRecord, console: Console) -> None:
     took = None if transfer.seconds is None else f"after {transfer.seconds:.1f} s"
     told = ", ".join(filter(None, (transfer.phase.value, transfer.reason, sip, took)))
     console.print(f"transfer at {transfer.at:.1f} s: {told}")
+    # Short words: nine columns are to fit into eighty characters.
     attempts = _table(
-        *("to", "dialled", "rang", "answered", "person", "accepted", "connected", "ended"),
-        *("outcome", "by"),
+        *("to", "dial", "ring", "answer", "human", "yes", "merge", "end", "outcome", "by"), gap=1
     )
     for each in transfer.attempts:
         times = (
@@ -98,6 +98,7 @@ def _print_transfer(transfer: TransferRecord, console: Console) -> None:
             *(each.accepted_at, each.merged_at, each.ended_at),
         )
         reason = "connected" if each.reason is None else each.reason.value
+        reason = reason.removeprefix("supervisor_")
         told = ", ".join(filter(None, (reason, each.decline_reason, each.cause)))
         by = "" if each.ended_by is None else each.ended_by.value
         attempts.add_row(each.destination, *map(_seconds, times), told, by)
@@ -105,8 +106,8 @@ def _print_transfer(transfer: TransferRecord, console: Console) -> None:
         console.print(attempts)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0), show_header=any(columns))
+def _table(*columns: str, gap: int = 2) -> Table:
+    table = Table(*columns, box=None, padding=(0, gap, 0, 0), show_header=any(columns))
     for column in table.columns:
         column.overflow = "fold"
     return table

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hookflash.agent.briefing import GREETING, briefing_words, screening_words
 from hookflash.agent.topology.base import Supervisor, Topology, TransferParts
 from hookflash.agent.topology.prompts import prompt_of
-from hookflash.agent.topology.streamed import ended_by, seen_number
+from hookflash.agent.topology.streamed import ended_by, seen_number, tell_refused
 from hookflash.calls.addresses import Address
 from hookflash.calls.call import CallControl
 from hookflash.calls.carrier_dial import CarrierDial
@@ -207,6 +207,7 @@ class _Whispered:
         try:
             await topology.ring(self._target, step, dial.begun)
         except HookflashError as exc:
+            tell_refused(parts.host, exc)
             self._feed(DialRefused(target=self._target, cause=exc.reason))
 
     async def screen(self) -> None:

@@ -12,7 +12,7 @@ from hookflash.calls.transfer_types import (
     TransferDestination,
     WarmTransferConfig,
 )
-from hookflash.errors import ConfigError, HookflashError
+from hookflash.errors import ConfigError, HookflashError, UsageError
 from hookflash.events.call import CallAnswered, CallEnded, CallRinging, Outcome
 from hookflash.events.transfer import (
     DialRefused,
@@ -26,7 +26,7 @@ from hookflash.ids import SessionId
 from hookflash.legs.base import Leg
 from hookflash.pipeline.pipeline import Pipeline
 
-__all__ = ["Streamed", "StreamedSupervisor", "ended_by", "seen_number"]
+__all__ = ["Streamed", "StreamedSupervisor", "ended_by", "seen_number", "tell_refused"]
 
 # The machine says when it has rung for long enough; the carrier's limit is for when we are gone.
 _CARRIER_RINGS_ON = 5.0
@@ -68,6 +68,7 @@ class StreamedSupervisor:
                 detect_machine=self._config.detect_machine,
             )
         except HookflashError as exc:
+            tell_refused(self._host, exc)
             self._feed(DialRefused(target=self._target, cause=exc.reason))
             return
         call = self.call
@@ -223,6 +224,13 @@ class _Pair:
     def _end(self) -> None:
         for call in self._calls:
             call.end("other_party_left")
+
+
+def tell_refused(host: TransferHost, error: HookflashError) -> None:
+    """Tell the program why nobody was dialled, as far as it is ours to say."""
+    # What the carrier says in words of its own may hold numbers.
+    why = str(error) if isinstance(error, UsageError) else "the carrier did not take the order"
+    host.emitter.tell_error("transfer", error.reason, f"nobody was dialled: {why}")
 
 
 def seen_number(destination: TransferDestination) -> str | None:
