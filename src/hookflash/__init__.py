@@ -25,7 +25,7 @@ from hookflash.agent import (
     function_tool,
     wake_up_ladder,
 )
-from hookflash.calls import Call, CallNotAnswered
+from hookflash.calls import Call, CallNotAnswered, TransferOutcome
 from hookflash.calls.transfer_types import (
     PhoneDestination,
     SIPDestination,
@@ -64,6 +64,7 @@ __all__ = [
     "StopResponse",
     "TextForSpeech",
     "ToolError",
+    "TransferOutcome",
     "UtteranceHandle",
     "VoiceMailDetector",
     "WakeUpStep",

@@ -1071,7 +1071,8 @@ class AgentSession(Generic[UserDataT]):
                 connects them in our process; `auto` is the carrier if it can.
 
         Raises:
-            UsageError: a value is out of its range, or the call has no carrier that could do it.
+            TransferMisconfigured: a value is out of its range, or the caller's own; a `ValueError`.
+            UsageError: the call has no carrier that could do it.
             WarmTransferError: a warm transfer is in progress.
             SessionClosed: the session is over, or was not started.
         """

@@ -381,8 +381,9 @@ class Call:
                 it can.
 
         Raises:
-            UsageError: a value is out of its range, `to` is on the call already, or the call has
-                no carrier that could do it.
+            TransferMisconfigured: a value is out of its range, or `to` is on the call already; a
+                `ValueError`.
+            UsageError: the call has no carrier that could do it.
             SessionClosed: the call has no leg, or it is over.
         """
         return await self._controlled().transfer(

@@ -10,6 +10,7 @@ from hookflash.calls.bridge import Bridge
 from hookflash.calls.call import Call, CallControl, CallNotAnswered
 from hookflash.calls.carrier_dial import CarrierDial
 from hookflash.calls.outcome import TransferOutcome, TransferVia, refined, sip_status
+from hookflash.calls.transfer_types import TransferMisconfigured, check_address
 from hookflash.carriers.base import Answer, CarrierReport, DialEnded, HangUp, Step
 from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
 from hookflash.events.call import CallState, Outcome
@@ -45,30 +46,23 @@ async def transfer(
     ring_timeout: float = 30.0,
     via: TransferVia = "auto",
 ) -> TransferOutcome:
-    """Hand a call to somebody; the caller hears ringing meanwhile.
-
-    If they answer, the two talk until one hangs up, and then the other's call ends as well. If
-    not, the call is as it was: its audio is back when this returns.
-
-    Args:
-        call: answered.
-        to: E.164 or a `sip:` address.
-        from_: the number that they see; None: our line on the call.
-        ring_timeout: seconds, 5 to 600.
-        via: `carrier` takes the audio away from us, `bridge` keeps it; `auto` is the carrier if it
-            can.
+    """Hand a call to somebody; what `Call.transfer` says, holds here.
 
     Raises:
-        UsageError: a value is out of its range, `to` is on the call already, or the call has no
-            carrier that could do it.
-        SessionClosed: the call has no leg, or it is over.
+        UsageError, SessionClosed: as there.
     """
+    check_address("to", to)
+    if to == call.party:
+        msg = "to is who is on the call already; give somebody else's number"
+        raise TransferMisconfigured(msg)
+    if from_ is not None:
+        check_address("from_", from_)
     if not _LEAST_RING <= ring_timeout <= _MOST_RING:
         msg = f"ring_timeout is {ring_timeout}; give seconds from 5 to 600"
-        raise UsageError(msg)
-    if not to or to == call.party:
-        msg = "to is empty, or who is on the call already; give somebody else's number"
-        raise UsageError(msg)
+        raise TransferMisconfigured(msg)
+    if via not in ("auto", "carrier", "bridge"):
+        msg = f"via is {via!r}; give auto, carrier or bridge"
+        raise TransferMisconfigured(msg)
     control = call.control
     if control is None:
         msg = "this call has no carrier account to transfer it with; use a call of an App"

@@ -37,6 +37,7 @@ __all__ = [
     "WarmTransferPhaseReached",
     "WarmTransferReason",
     "WarmTransferResult",
+    "check_address",
 ]
 
 # ITU-T E.164: at most 15 digits, no country code begins with 0. Fewer than seven reach nobody.
@@ -100,8 +101,7 @@ class PhoneDestination:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be called."""
-        if not _E164.fullmatch(self.number) and not _SIP.fullmatch(self.number):
-            _refuse("number", "cannot be called", "+ and 7 to 15 digits, or a sip: address")
+        check_address("number", self.number)
         if self.caller_id is not None and not _E164.fullmatch(self.caller_id):
             _refuse("caller_id", "is no number", "+ and 7 to 15 digits, or None")
         _check_common(self.display_name, self.send_digits, self.ring_timeout, "display_name")
@@ -351,6 +351,20 @@ def _are(kinds: tuple[type, ...], several: object) -> bool:
 
 def _maps(given: object) -> bool:
     return isinstance(given, Mapping)
+
+
+def check_address(name: str, address: str) -> None:
+    """Refuse what cannot be called through a carrier.
+
+    Args:
+        name: of the field, for the message.
+        address: E.164, or `sip:` address.
+
+    Raises:
+        TransferMisconfigured: it is neither.
+    """
+    if not _E164.fullmatch(address) and not _SIP.fullmatch(address):
+        _refuse(name, "cannot be called", "+ and 7 to 15 digits, or a sip: address")
 
 
 def _check_common(name: str, digits: str, ring_timeout: float | None, name_field: str) -> None:
