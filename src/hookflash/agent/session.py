@@ -777,7 +777,8 @@ class AgentSession(Generic[UserDataT]):
 
         Raises:
             SessionClosed: the session is over, or was not started.
-            UsageError: there is neither a synthesiser nor audio.
+            UsageError: there is no audio, and no voice: neither a synthesiser nor a realtime model
+                that says given words (`RealtimeModel.recites`).
         """
         conversation = self._live()
         return conversation.speech.say(
