@@ -6,6 +6,7 @@ keep their legs, so that either can be spoken to again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, TypeAlias, TypeVar, assert_never
 
@@ -67,7 +68,7 @@ from hookflash.events.transfer import (
 )
 from hookflash.events.turn import CallerLeft, DigitReceived, TranscriptFinal
 from hookflash.ids import SessionId
-from hookflash.machines.transfer import TransferMachine
+from hookflash.machines.transfer import TransferMachine, TransferState
 from hookflash.providers.chat import ChatMessage
 from hookflash.runtime import clock
 from hookflash.runtime.chance import new_id
@@ -339,6 +340,9 @@ class WarmTransfer:
 
     async def _say_hold_line(self, text: str) -> None:
         await self._say_over_music(text, keep=True)
+        if self._machine.state is TransferState.HOLDING:
+            with suppress(HookflashError):  # whoever dials is told
+                await self._parked()
         self._feed(HoldLineHeard())
 
     async def _say_over_music(self, line: str, *, keep: bool = False) -> None:
@@ -413,7 +417,7 @@ class WarmTransfer:
     # Supervisors.
 
     async def _dial(self, target: int) -> None:
-        """Phone somebody, once the caller is where they wait."""
+        """Phone somebody. The caller is where they wait, unless that has taken too long."""
         try:
             await self._parked()
         except HookflashError as exc:
