@@ -9,6 +9,7 @@ from tests.server.street import OURS, THEIRS, Street, street
 from tests.server.test_bridge import hum, share
 
 from hookflash import Call
+from hookflash.calls import room as room_module
 from hookflash.calls.room import Room
 from hookflash.carriers.base import Answer, HangUp, PlaySound, Wait
 from hookflash.emulator import FarEnd, Line, person
@@ -250,5 +251,27 @@ def test_a_call_without_a_carrier_cannot_be_lent_and_strangers_are_not_in_rooms(
         call.control = control
         room.close()
         await call.hangup()
+
+    run(program)
+
+
+def test_who_comes_out_again_and_again_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_module, "_MOST_EXITS", 2)
+
+    async def program(place: Street, call: Call, lines: Lines) -> None:
+        room = Room(place.app)
+
+        async def came_out() -> Answer:
+            return room.way_in(call)
+
+        await room.enter(call, starts=False, came_out=came_out)
+        for _ in range(2):
+            lines.held["caller"].press("*")
+            await asyncio.sleep(2.0)
+            assert list(room.calls) == [call]
+        lines.held["caller"].press("*")
+        async with asyncio.timeout(60.0):
+            await call.wait_ended()
+        room.close()
 
     run(program)

@@ -33,6 +33,8 @@ Prompt: TypeAlias = PlaySound | SayWords
 
 # A carrier's order, its new document, the first report: a second or two in all.
 _ENTER_WITHIN = 10.0
+# How often a party comes out and goes in again before that counts as a carrier in a circle.
+_MOST_EXITS = 50
 # The longest announcement that is waited for.
 _HEARD_WITHIN = 60.0
 
@@ -47,6 +49,7 @@ class _Party:
     inside: bool = False
     room_id: str = ""  # where it has joined, and by which report
     sequence: int = 0
+    exits: int = 0
     joined: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -244,6 +247,10 @@ class Room:
                 return call.stay()
             ended = self._control.carrier.read_dial_ended(webhook)
             party = self._parties.get(self._key(call))
+            if party is not None:
+                party.exits += 1
+                if party.exits > _MOST_EXITS:
+                    return self._control.carrier.write(HangUp())
             if ended.status.outcome is Outcome.FAILED and party is not None and party.step.wait_url:
                 # What they were to hear was not there, and nobody waits in silence.
                 party.step = msgspec.structs.replace(party.step, wait_url=None)
