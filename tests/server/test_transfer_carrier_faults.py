@@ -780,3 +780,20 @@ def test_a_conference_that_ends_as_two_are_left_to_it_ends_both_their_calls() ->
         both_go_together(scene)
 
     play(main, lambda faults: faults.provoke(Race.CONFERENCE_ENDED_BEFORE_JOIN), DETACHED)
+
+
+@pytest.mark.parametrize("wrong", ["is refused", "fails"])
+def test_by_dial_who_is_next_gets_a_caller_whom_the_carrier_did_not_take_for_the_first(
+    wrong: str,
+) -> None:
+    async def main(scene: Scene) -> None:
+        scene.place.carrier.far_ends[BOB] = person(scene.ann)
+        scene.goes_wrong()
+        await scene.run(scene.ann)
+        assert scene.result is not None
+        assert [attempt.reason for attempt in scene.result.attempts] == ["dial_failed", None]
+        assert (scene.result.human_agent_identity, scene.met) == ("Bob", True)
+
+    targets = [PhoneDestination(ANN, "Ann"), PhoneDestination(BOB, "Bob")]
+    wish = {**DIAL, "destination": None, "destinations": targets}
+    play(main, UPDATE[wrong], wish)

@@ -63,7 +63,6 @@ class Dialled(Topology):
         self.config = replace(parts.config, accept="key")
         self._supervisors: dict[int, _Whispered] = {}
         self._sounds: list[Address] = []
-        self._away = False
         # What the caller does next, for the carrier that asks at the end of a dial.
         self._next: asyncio.Future[Answer] | None = None
         self._rung = 0
@@ -94,10 +93,7 @@ class Dialled(Topology):
 
     async def bring_back(self) -> None:
         """Have the caller's audio back; a dial that goes on ends by it."""
-        call = self.parts.host.call
-        if not self._away or call.ended is not None:
-            return
-        await call.fetch(patience=_DOOR_WITHIN)
+        await self.parts.host.call.fetch(patience=_DOOR_WITHIN)
 
     async def leave(self, target: int) -> None:
         """Leave them to the carrier: it ends both calls when one hangs up."""
@@ -131,8 +127,7 @@ class Dialled(Topology):
         """
         call = self.parts.host.call
         self._rung = target
-        if not self._away:
-            self._away = True
+        if not call.lent:
             await call.lend(step, followed=begun)
         elif self._next is not None and not self._next.done():
             self._next.set_result(self.control.carrier.write(step))

@@ -40,7 +40,6 @@ class InRoom(Streamed):
         assert control is not None
         self._control: CallControl = control
         self._room = Room(control)
-        self._inside = False
         self._merged: int | None = None
         self._at_door = False  # the carrier asks what follows, and our answer can bring them back
         # Whether the caller comes back: known when the transfer is over for them.
@@ -50,7 +49,6 @@ class InRoom(Streamed):
         """Let the caller into the room, where they hear music, and comfort, until it starts."""
         host = self.parts.host
         waits_with = await self._waiting(host.music)
-        self._inside = True
         await self._room.enter(
             host.call, starts=False, waits_with=waits_with, came_out=self._came_out
         )
@@ -121,10 +119,7 @@ class InRoom(Streamed):
 
     async def bring_back(self) -> None:
         """Have the caller's audio back."""
-        call = self.parts.host.call
-        if not self._inside or call.ended is not None:
-            return
-        await call.fetch(patience=_DOOR_WITHIN if self._at_door else 0.0)
+        await self.parts.host.call.fetch(patience=_DOOR_WITHIN if self._at_door else 0.0)
 
     async def leave(self, target: int) -> None:
         """Leave them in the room."""
