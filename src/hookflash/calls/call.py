@@ -15,7 +15,7 @@ from hookflash.audio.frames import Pcm
 from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.recording import CallTracks, Recorder
-from hookflash.carriers.base import Answer, Carrier, GoTo, Step, Wait
+from hookflash.carriers.base import Answer, Carrier, GoTo, HangUp, Step, Wait
 from hookflash.errors import (
     CarrierError,
     HookflashError,
@@ -64,6 +64,8 @@ _log = logging.getLogger("hookflash.calls")
 _ASK_AGAIN = (0.5, 2.0)
 # How often the audio is asked back: a caller who stays with the carrier has nobody.
 _FETCHES = 3
+# For an answer to the carrier that brings the audio back.
+_ANSWER_FOLLOWED_WITHIN = 4.0
 # After an order that went wrong, for a sign that it was followed all the same.
 _FOLLOWED_WITHIN = 2.0
 # A call that waits for an order which is on its way: for as long as we would give it again.
@@ -497,19 +499,37 @@ class Call:
         """
         return self._controlled().media_answer(self)
 
+    def way_out(self, reason: str) -> Answer:
+        """End the call, and return the instruction that does; for who answers the carrier."""
+        self.end(reason)
+        return self._controlled().carrier.write(HangUp())
+
     def stay(self) -> Answer:
         """Return the instruction to be silent, while another order for the call is on its way."""
         return self._controlled().carrier.write(Wait(seconds=_STAYS))
 
-    async def fetch(self, *, within: float = 10.0, patience: float = 0.0) -> None:
+    def answer_if_not_lent(self, status: CarrierStatus) -> Answer | None:
+        """The carrier asks what the call does next, and says where it is.
+
+        Returns:
+            The instruction; None if the carrier still has the call, so that whoever lent it says.
+        """
+        if status.state is CallState.ENDED:
+            self.report(status)
+        if self._ended is not None:
+            return self._controlled().carrier.write(HangUp())
+        # What brings it back, and has ended what the carrier did, is on its way.
+        return None if self.lent else self.stay()
+
+    async def fetch(self, *, within: float = 10.0, asked: bool = False) -> None:
         """Have the audio back from the carrier; return when it is.
 
         However many ask for it, it is ordered once; an order that goes wrong is given again.
 
         Args:
             within: seconds from the order to the audio.
-            patience: seconds before the order, for who expects that the carrier asks what the call
-                does next, and is answered with `way_back`.
+            asked: whether the carrier asks, or will in a moment, what the call does next, and is
+                answered with `way_back`: it is given four seconds to follow that.
 
         Raises:
             UsageError: the call has no carrier.
@@ -521,7 +541,7 @@ class Call:
             return
         self._check_lives()
         if self._fetching is None or self._fetching.done():
-            work = _tried(self._have_back(within, patience))
+            work = _tried(self._have_back(within, asked=asked))
             self._fetching = self._tasks.start(work, name="fetch")
         await asyncio.wait([self._fetching])
         error = self._came_to(self._fetching)
@@ -532,10 +552,10 @@ class Call:
         """Return what went wrong in a task of the call; one that was cancelled ended with it."""
         return SessionClosed("the call has ended") if task.cancelled() else task.result()
 
-    async def _have_back(self, within: float, patience: float) -> None:
-        if patience:
+    async def _have_back(self, within: float, *, asked: bool) -> None:
+        if asked:
             with suppress(LinkTimeout):
-                await self.wait_back(within=patience)
+                await self.wait_back(within=_ANSWER_FOLLOWED_WITHIN)
                 return
         for left in reversed(range(_FETCHES)):
             self._fetched = True
@@ -561,16 +581,26 @@ class Call:
             SessionClosed: the call has ended.
             LinkTimeout: it does not come in time.
         """
-        back = asyncio.ensure_future(self._with_us.wait())
-        waits: set[asyncio.Future[Any]] = {back, self._over}
+        if not await self.wait_for(self._with_us, within=within):
+            msg = f"the carrier did not bring the audio back in {within:g} s"
+            raise LinkTimeout(msg)
+        self._check_lives()
+
+    async def wait_for(self, event: asyncio.Event, *, within: float) -> bool:
+        """Wait for something to happen as long as the call lives; return whether it did in time.
+
+        Raises:
+            SessionClosed: the call has ended.
+        """
+        happened = asyncio.ensure_future(event.wait())
+        waits: set[asyncio.Future[Any]] = {happened, self._over}
         try:
             await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            back.cancel()
-        self._check_lives()
-        if not self._with_us.is_set():
-            msg = f"the carrier did not bring the audio back in {within:g} s"
-            raise LinkTimeout(msg)
+            happened.cancel()
+        if not event.is_set():
+            self._check_lives()
+        return event.is_set()
 
     def _check_lives(self) -> None:
         if self._ended is not None:

@@ -14,7 +14,6 @@ from hookflash.carriers.base import (
     CarrierReport,
     DialEnded,
     DialParty,
-    HangUp,
     Step,
     Webhook,
 )
@@ -86,7 +85,6 @@ class CarrierDial:
         self._carrier = control.carrier
         self._call = call
         self._follower = follower
-        self._whispers = whispers
         self._addresses: list[Address] = []
         self._over: asyncio.Future[CarrierStatus] = asyncio.get_running_loop().create_future()
         self._asked = asyncio.Event()
@@ -163,14 +161,10 @@ class CarrierDial:
         return self._carrier.write(*self._follower.whisper())
 
     async def _ended(self, webhook: Webhook) -> Answer:
-        own = self._carrier.read_report(webhook).status
-        if own.state is CallState.ENDED:
-            self._call.report(own)
+        answer = self._call.answer_if_not_lent(self._carrier.read_report(webhook).status)
         self._asked.set()
-        if self._call.ended is not None:
-            return self._carrier.write(HangUp())
-        if not self._call.lent:  # what brings it back is on its way
-            return self._call.stay()
+        if answer is not None:
+            return answer
         ended = self._carrier.read_dial_ended(webhook)
         # The report of the party's own call travels by another way, and knows the SIP status.
         await asyncio.wait([self._over], timeout=_REPORT_WITHIN)

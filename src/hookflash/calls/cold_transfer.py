@@ -11,7 +11,7 @@ from hookflash.calls.call import Call, CallControl, CallNotAnswered
 from hookflash.calls.carrier_dial import CarrierDial
 from hookflash.calls.outcome import TransferOutcome, TransferVia, refined, sip_status
 from hookflash.calls.transfer_types import TransferMisconfigured, check_address
-from hookflash.carriers.base import Answer, CarrierReport, DialEnded, HangUp, Step
+from hookflash.carriers.base import Answer, CarrierReport, DialEnded, Step
 from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
 from hookflash.events.call import CallState, Outcome
 from hookflash.events.voicemail import CarrierVerdict
@@ -21,8 +21,6 @@ __all__ = ["transfer"]
 
 # Beyond the ringing: an order, two reports, a stream that comes back.
 _CARRIER_TAKES = 15.0
-# For the carrier to follow what it was told when it asked what the call does next.
-_DOOR_WITHIN = 4.0
 _LEAST_RING, _MOST_RING = 5.0, 600.0
 
 
@@ -117,7 +115,7 @@ class _ByCarrier:
         """Have the audio back; a call that the carrier does not give back is ended."""
         call = self._call
         try:
-            await call.fetch(patience=_DOOR_WITHIN if self._answered_back else 0.0)
+            await call.fetch(asked=self._answered_back)
         except HookflashError:
             call.end("no_media")
         dial.close()
@@ -149,8 +147,7 @@ class _ByCarrier:
         if not self._done.done():
             self._done.set_result(_failed("carrier", ended.status.outcome, ended.status.cause))
         if not self._done.cancelled() and self._done.result().success:
-            self._call.end("other_party_left")
-            return self._control.carrier.write(HangUp())
+            return self._call.way_out("other_party_left")
         self._answered_back = True
         return self._call.way_back()
 

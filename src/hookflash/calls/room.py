@@ -20,8 +20,8 @@ from hookflash.carriers.base import (
     Step,
     Webhook,
 )
-from hookflash.errors import LinkTimeout, SessionClosed, UsageError
-from hookflash.events.call import CallState, Outcome
+from hookflash.errors import LinkTimeout, UsageError
+from hookflash.events.call import Outcome
 from hookflash.runtime.chance import new_id
 
 __all__ = ["CameOut", "Prompt", "Room"]
@@ -54,7 +54,7 @@ class _Party:
 
 
 class Room:
-    """A conference. Made inside a running loop; `aclose` it when its calls have ended.
+    """A conference. Made inside a running loop; `close` it when its calls have ended.
 
     The audio of a call that enters leaves us (`Call.lend`), and is back with `Call.fetch`.
     """
@@ -238,19 +238,16 @@ class Room:
 
     def _left_at(self, call: Call, came_out: CameOut) -> Address:
         async def left(webhook: Webhook) -> Answer:
-            status = self._control.carrier.read_report(webhook).status
-            if status.state is CallState.ENDED:
-                call.report(status)
-            if call.ended is not None:
-                return self._control.carrier.write(HangUp())
-            if not call.lent:  # what brings it back is on its way
-                return call.stay()
-            ended = self._control.carrier.read_dial_ended(webhook)
+            carrier = self._control.carrier
+            answer = call.answer_if_not_lent(carrier.read_report(webhook).status)
+            if answer is not None:
+                return answer
+            ended = carrier.read_dial_ended(webhook)
             party = self._parties.get(self._key(call))
             if party is not None:
                 party.exits += 1
                 if party.exits > _MOST_EXITS:
-                    return self._control.carrier.write(HangUp())
+                    return carrier.write(HangUp())
             if ended.status.outcome is Outcome.FAILED and party is not None and party.step.wait_url:
                 # What they were to hear was not there, and nobody waits in silence.
                 party.step = msgspec.structs.replace(party.step, wait_url=None)
@@ -273,22 +270,9 @@ class Room:
         return address.url
 
     async def _wait_inside(self, party: _Party) -> None:
-        call = party.call
-        joined = asyncio.ensure_future(party.joined.wait())
-        over = asyncio.ensure_future(call.wait_ended())
-        try:
-            await asyncio.wait(
-                {joined, over}, timeout=_ENTER_WITHIN, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            joined.cancel()
-            over.cancel()
-        if party.joined.is_set():
+        if await party.call.wait_for(party.joined, within=_ENTER_WITHIN):
             return
-        if call.ended is not None:
-            msg = "the call has ended"
-            raise SessionClosed(msg)
-        await call.fetch()
+        await party.call.fetch()
         msg = f"the carrier did not let the call into the conference in {_ENTER_WITHIN:g} s"
         raise LinkTimeout(msg)
 

@@ -4,7 +4,7 @@ The supervisor hears the summary as a whisper before they are connected, and ans
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hookflash.agent.briefing import GREETING, briefing_words, screening_words
@@ -44,8 +44,6 @@ __all__ = ["Dialled"]
 _KEY_WITHIN = 6
 # What is decided when a dial has ended: a webhook is answered within 15 s.
 _DECIDED_WITHIN = 8.0
-# For a dial that we have ended to be reported, before the caller is fetched from it.
-_DOOR_WITHIN = 4.0
 
 
 class Dialled(Topology):
@@ -65,9 +63,9 @@ class Dialled(Topology):
         self._sounds: list[Address] = []
         # What the caller does next, for the carrier that asks at the end of a dial.
         self._next: asyncio.Future[Answer] | None = None
+        # The same once and for all, when it is decided.
+        self._decided: Callable[[], Answer] | None = None
         self._rung = 0
-        self._comes_back = False
-        self._stays = False
 
     def supervisor(self, target: int) -> Supervisor:
         """Return the one of this number."""
@@ -87,20 +85,28 @@ class Dialled(Topology):
 
     def wants_back(self) -> None:
         """Whoever asks what the caller does next is told: back to us."""
-        self._comes_back = True
-        if self._next is not None and not self._next.done():
-            self._next.set_result(self.parts.host.call.way_back())
+        self._decide(self.parts.host.call.way_back)
 
     async def bring_back(self) -> None:
         """Have the caller's audio back; a dial that goes on ends by it."""
-        await self.parts.host.call.fetch(patience=_DOOR_WITHIN)
+        await self.parts.host.call.fetch(asked=True)
 
     async def leave(self, target: int) -> None:
         """Leave them to the carrier: it ends both calls when one hangs up."""
-        self._stays = True
-        if self._next is not None and not self._next.done():
-            self._next.set_result(self._hang_up())
-        self.parts.host.call.when_ended(self._close)
+        call = self.parts.host.call
+        self._decide(lambda: call.way_out("other_party_left"))
+        call.when_ended(self._close)
+
+    def _decide(self, what: Callable[[], Answer]) -> None:
+        self._decided = what
+        self._reply(what)
+
+    def _reply(self, what: Callable[[], Answer]) -> bool:
+        """Answer the carrier if it asks just now what the caller does next; return whether."""
+        if self._next is None or self._next.done():
+            return False
+        self._next.set_result(what())
+        return True
 
     async def aclose(self) -> None:
         """Close all addresses."""
@@ -129,27 +135,19 @@ class Dialled(Topology):
         self._rung = target
         if not call.lent:
             await call.lend(step, followed=begun)
-        elif self._next is not None and not self._next.done():
-            self._next.set_result(self.control.carrier.write(step))
-        else:
+        elif not self._reply(lambda: self.control.carrier.write(step)):
             await call.instruct(self.control.carrier.write(step), followed=begun)
 
     async def asked_what_next(self, target: int) -> Answer:
         """Return what the caller does at the end of a dial, once that is decided."""
         call = self.parts.host.call
-        if self._comes_back:
-            return call.way_back()
-        if self._stays:
-            return self._hang_up()
+        if self._decided is not None:
+            return self._decided()
         if target != self._rung:  # the order to ring the next one is on its way, and ended this
             return call.stay()
         self._next = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._next], timeout=_DECIDED_WITHIN)
         return self._next.result() if self._next.done() else call.way_back()
-
-    def _hang_up(self) -> Answer:
-        self.parts.host.call.end("other_party_left")
-        return self.control.carrier.write(HangUp())
 
     async def prompt(self, text: str) -> Prompt:
         """Return a text that the carrier can say."""

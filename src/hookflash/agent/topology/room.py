@@ -14,9 +14,8 @@ from hookflash.agent.topology.base import HOLD, TransferParts
 from hookflash.agent.topology.prompts import prompt_of
 from hookflash.agent.topology.streamed import Streamed
 from hookflash.audio.frames import pcm_bytes, samples
-from hookflash.calls.call import CallControl
 from hookflash.calls.room import Prompt, Room
-from hookflash.carriers.base import Answer, HangUp
+from hookflash.carriers.base import Answer
 from hookflash.errors import HookflashError
 from hookflash.events.turn import DigitReceived
 from hookflash.pipeline.sound import sound_of
@@ -25,8 +24,6 @@ __all__ = ["InRoom"]
 
 # What is decided when somebody comes out of the room: a webhook is answered within 15 s.
 _DECIDED_WITHIN = 8.0
-# For the carrier to follow what we say then.
-_DOOR_WITHIN = 4.0
 _STAR = "*"
 
 
@@ -38,7 +35,6 @@ class InRoom(Streamed):
         super().__init__(parts)
         control = parts.host.call.control
         assert control is not None
-        self._control: CallControl = control
         self._room = Room(control)
         self._merged: int | None = None
         self._at_door = False  # the carrier asks what follows, and our answer can bring them back
@@ -91,8 +87,7 @@ class InRoom(Streamed):
             if supervisor.ended is not None:
                 await asyncio.wait([self._comes_back], timeout=_DECIDED_WITHIN)
                 if not self._comes_back.done() or not self._comes_back.result():
-                    call.end("other_party_left")
-                    return self._control.carrier.write(HangUp())
+                    return call.way_out("other_party_left")
         if self._comes_back.done() and self._comes_back.result():
             return call.way_back()
         self._at_door = False
@@ -119,7 +114,7 @@ class InRoom(Streamed):
 
     async def bring_back(self) -> None:
         """Have the caller's audio back."""
-        await self.parts.host.call.fetch(patience=_DOOR_WITHIN if self._at_door else 0.0)
+        await self.parts.host.call.fetch(asked=self._at_door)
 
     async def leave(self, target: int) -> None:
         """Leave them in the room."""
