@@ -11,8 +11,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from hookflash.audio.frames import Pcm
-from hookflash.calls.addresses import Address, Responder
+from hookflash.calls.addresses import AddressGiver
 from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.calls.recording import CallTracks, Recorder
 from hookflash.carriers.base import Answer, Carrier, GoTo, HangUp, Step, Wait
@@ -92,7 +91,7 @@ class CallNotAnswered(PeerError):
         self.cause = ended.cause
 
 
-class CallControl(Protocol):
+class CallControl(AddressGiver, Protocol):
     """One carrier account, and addresses of ours that it can reach; an `App` is one."""
 
     @property
@@ -132,22 +131,6 @@ class CallControl(Protocol):
         via: TransferVia = "auto",
     ) -> TransferOutcome:
         """Hand a call to somebody, as `Call.transfer`."""
-        ...
-
-    def callback(self, responder: Responder) -> Address:
-        """Let the carrier tell us something; its signature is checked before `responder` is asked.
-
-        Raises:
-            UsageError: there are too many.
-        """
-        ...
-
-    def sound(self, pcm: Pcm, rate: int) -> Address:
-        """Let the carrier fetch a sound, PCM16 mono at `rate` Hz, as a WAV file.
-
-        Raises:
-            UsageError: there are too many.
-        """
         ...
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from hookflash.calls.addresses import Address, Responder
+from hookflash.calls.addresses import AddressBook
 from hookflash.calls.call import Call, CallControl
 from hookflash.carriers.base import (
     Answer,
@@ -85,21 +85,17 @@ class CarrierDial:
         self._carrier = control.carrier
         self._call = call
         self._follower = follower
-        self._addresses: list[Address] = []
+        self._addresses = AddressBook(control)
         self._over: asyncio.Future[CarrierStatus] = asyncio.get_running_loop().create_future()
         self._asked = asyncio.Event()
         self.begun = asyncio.Event()
 
-        def address(responder: Responder) -> str:
-            made = control.callback(responder)
-            self._addresses.append(made)
-            return made.url
-
-        self._status_url = address(self._progressed)
-        self._ended_url = address(self._ended)
-        self._verdict_url = address(self._judged)
-        self.whisper_url = address(self._answered) if whispers else ""
-        self.key_url = address(self._pressed) if whispers else ""
+        address = self._addresses.callback
+        self._status_url = address(self._progressed).url
+        self._ended_url = address(self._ended).url
+        self._verdict_url = address(self._judged).url
+        self.whisper_url = address(self._answered).url if whispers else ""
+        self.key_url = address(self._pressed).url if whispers else ""
 
     def step(
         self,
@@ -132,8 +128,7 @@ class CarrierDial:
 
     def close(self) -> None:
         """Take no more notice of it. Idempotent."""
-        for address in self._addresses:
-            address.close()
+        self._addresses.close()
 
     # What the carrier tells.
 

@@ -10,6 +10,7 @@ from hookflash.calls.bridge import Bridge
 from hookflash.calls.call import Call, CallControl, CallNotAnswered
 from hookflash.calls.carrier_dial import CarrierDial
 from hookflash.calls.outcome import TransferOutcome, TransferVia, refined, sip_status
+from hookflash.calls.pair import end_together
 from hookflash.calls.transfer_types import TransferMisconfigured, check_address
 from hookflash.carriers.base import Answer, CarrierReport, DialEnded, Step
 from hookflash.errors import CarrierError, HookflashError, LinkError, UsageError
@@ -195,17 +196,14 @@ class _ByBridge:
         return self._connect(leg, other, theirs)
 
     def _connect(self, leg: Leg, other: Call, theirs: Leg) -> TransferOutcome:
-        def left(_leg: Leg, _reason: str) -> None:
-            self._call.end("other_party_left")
-            other.end("other_party_left")
-
-        bridge = Bridge(on_left=left)
+        bridge = Bridge()
         try:
             bridge.join(theirs)
             bridge.join(leg)
         except HookflashError as exc:  # one of the two has hung up at this very moment
             other.end("transfer_ended")
             return _failed("bridge", Outcome.FAILED, exc.reason)
+        end_together(self._call, other)
         self._call.handed_over = other.handed_over = True
         return TransferOutcome(success=True, outcome=Outcome.COMPLETED, via="bridge")
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from hookflash.audio.frames import Pcm
-from hookflash.calls.addresses import Address
+from hookflash.calls.addresses import Address, AddressBook
 from hookflash.calls.call import Call, CallControl
 from hookflash.carriers.base import (
     Answer,
@@ -43,6 +43,7 @@ _HEARD_WITHIN = 60.0
 class _Party:
     """A call that was sent into the room."""
 
+    key: str  # the carrier's name for it
     call: Call
     step: EnterRoom
     left_at: Address | None
@@ -84,9 +85,9 @@ class Room:
         self._on_left = on_left
         self._room_id = self.name
         self._parties: dict[str, _Party] = {}
-        self._report_at = control.callback(self._reported)
+        self._addresses = AddressBook(control)
+        self._report_url = self._addresses.callback(self._reported).url
         self._announced: list[asyncio.Event] = []
-        self._addresses: list[Address] = [self._report_at]
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -126,17 +127,17 @@ class Room:
         left_at = None if came_out is None else self._left_at(call, came_out)
         wait_url = None if waits_with is None else ""
         if waits_with:
-            wait_url = self._address((*waits_with,))
+            wait_url = self._document(waits_with)
         step = EnterRoom(
             room=self.name,
             starts=starts,
             ends=ends,
             wait_url=wait_url,
-            report_url=self._report_at.url,
+            report_url=self._report_url,
             left_url=None if left_at is None else left_at.url,
             coaches=None if coaches is None else self._key(coaches),
         )
-        party = self._parties[key] = _Party(call, step, left_at)
+        party = self._parties[key] = _Party(key, call, step, left_at)
         try:
             await call.lend(step, followed=party.joined)
             await self._wait_inside(party)
@@ -166,9 +167,9 @@ class Room:
         """
         await self._control.carrier.hold_in_room(
             self._room_id,
-            self._key(self._party(call).call),
+            self._party(call).key,
             on=on,
-            sound_url=self._address((*with_,)) if with_ and on else None,
+            sound_url=self._document(with_) if with_ and on else None,
         )
 
     async def announce(self, *prompts: Prompt, to: Call | None = None) -> None:
@@ -184,10 +185,10 @@ class Room:
         """
         heard = asyncio.Event()
         self._announced.append(heard)
-        key = None if to is None else self._key(self._party(to).call)
+        key = None if to is None else self._party(to).key
         try:
             await self._control.carrier.announce_in_room(
-                self._room_id, self._address(prompts), carrier_call_id=key
+                self._room_id, self._document(prompts), carrier_call_id=key
             )
             async with asyncio.timeout(_HEARD_WITHIN):
                 await heard.wait()
@@ -200,15 +201,11 @@ class Room:
 
     def offer(self, pcm: Pcm, rate: int, *, forever: bool = False) -> PlaySound:
         """Let the room play a sound of ours, PCM16 mono at `rate` Hz, until it is closed."""
-        address = self._control.sound(pcm, rate)
-        self._addresses.append(address)
-        return PlaySound(url=address.url, forever=forever)
+        return self._addresses.sound(pcm, rate, forever=forever)
 
     def close(self) -> None:
         """Take no more notice of it. Idempotent; the calls in it stay there."""
-        for address in self._addresses:
-            address.close()
-        self._addresses.clear()
+        self._addresses.close()
         for heard in self._announced:  # nobody tells any more
             heard.set()
 
@@ -254,20 +251,11 @@ class Room:
                 return self.way_in(call)
             return await came_out()
 
-        address = self._control.callback(left)
-        self._addresses.append(address)
-        return address
+        return self._addresses.callback(left)
 
-    def _address(self, prompts: Sequence[Step]) -> str:
+    def _document(self, prompts: Sequence[Step]) -> str:
         """Have a document of these steps somewhere."""
-        answer = self._control.carrier.write(*prompts)
-
-        async def document(_webhook: Webhook) -> Answer:
-            return answer
-
-        address = self._control.callback(document)
-        self._addresses.append(address)
-        return address.url
+        return self._addresses.document(self._control.carrier.write(*prompts))
 
     async def _wait_inside(self, party: _Party) -> None:
         if await party.call.wait_for(party.joined, within=_ENTER_WITHIN):
@@ -277,7 +265,7 @@ class Room:
         raise LinkTimeout(msg)
 
     def _forget(self, party: _Party) -> None:
-        self._parties.pop(self._key(party.call), None)
+        self._parties.pop(party.key, None)
         if party.left_at is not None:
             party.left_at.close()
 

@@ -11,7 +11,7 @@ from hookflash.agent.briefing import GREETING, briefing_words, screening_words
 from hookflash.agent.topology.base import Supervisor, Topology, TransferParts
 from hookflash.agent.topology.prompts import prompt_of
 from hookflash.agent.topology.streamed import ended_by, seen_number, tell_refused
-from hookflash.calls.addresses import Address
+from hookflash.calls.addresses import AddressBook
 from hookflash.calls.call import CallControl
 from hookflash.calls.carrier_dial import CarrierDial
 from hookflash.calls.room import Prompt
@@ -22,7 +22,6 @@ from hookflash.carriers.base import (
     DialEnded,
     GoTo,
     HangUp,
-    PlaySound,
     Step,
     Wait,
 )
@@ -60,7 +59,7 @@ class Dialled(Topology):
         # Keys alone are heard, and asked for.
         self.config = replace(parts.config, accept="key")
         self._supervisors: dict[int, _Whispered] = {}
-        self._sounds: list[Address] = []
+        self._sounds = AddressBook(control)
         # What the caller does next, for the carrier that asks at the end of a dial.
         self._next: asyncio.Future[Answer] | None = None
         # The same once and for all, when it is decided.
@@ -115,8 +114,7 @@ class Dialled(Topology):
     def _close(self) -> None:
         for supervisor in self._supervisors.values():
             supervisor.close()
-        for sound in self._sounds:
-            sound.close()
+        self._sounds.close()
 
     # For supervisors.
 
@@ -151,13 +149,7 @@ class Dialled(Topology):
 
     async def prompt(self, text: str) -> Prompt:
         """Return a text that the carrier can say."""
-
-        def offer(pcm: bytes, rate: int) -> PlaySound:
-            address = self.control.sound(pcm, rate)
-            self._sounds.append(address)
-            return PlaySound(url=address.url)
-
-        return await prompt_of(text, self.parts.host.conversation.speech, offer)
+        return await prompt_of(text, self.parts.host.conversation.speech, self._sounds.sound)
 
 
 class _Whispered:

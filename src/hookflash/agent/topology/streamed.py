@@ -7,6 +7,7 @@ from hookflash.agent.briefing import Briefing
 from hookflash.agent.topology.base import Supervisor, Topology, TransferHost, TransferParts
 from hookflash.calls.call import Call, CallNotAnswered
 from hookflash.calls.outcome import refined, sip_status
+from hookflash.calls.pair import end_together
 from hookflash.calls.transfer_types import (
     PhoneDestination,
     TransferDestination,
@@ -193,37 +194,7 @@ class Streamed(Topology):
             target: with whom the caller is.
             over: called when both have gone.
         """
-        pair = _Pair((self.parts.host.call, self.call_of(target)), over)
-        for leg in (self.parts.host.leg, self.streamed(target).leg):
-            if leg is not None:
-                leg.listen(pair)
-
-
-class _Pair:
-    """Two calls that end together. As the listener of both legs."""
-
-    def __init__(self, calls: tuple[Call, Call], over: Callable[[], None] | None) -> None:
-        self._calls = calls
-        self._over = over
-        self._gone = 0
-
-    def audio_received(self, pcm: bytes, at: float) -> None:
-        """The others take it."""
-
-    def digit_received(self, digit: str, at: float) -> None:
-        """The others take it."""
-
-    def leg_closed(self, reason: str) -> None:
-        """One of the two is gone."""
-        self._gone += 1
-        if self._gone == 2 and self._over is not None:
-            self._over()
-        # Soon: it may be this leg's own call that is just being ended.
-        asyncio.get_running_loop().call_soon(self._end)
-
-    def _end(self) -> None:
-        for call in self._calls:
-            call.end("other_party_left")
+        end_together(self.parts.host.call, self.call_of(target), over=over)
 
 
 def tell_refused(host: TransferHost, error: HookflashError) -> None:
