@@ -23,8 +23,6 @@ from hookflash.events.voicemail import CarrierVerdict
 
 __all__ = ["CarrierDial", "DialFollower"]
 
-# What carriers take.
-_LEAST_RING, _MOST_RING = 5, 600
 _REPORT_WITHIN = 0.5
 
 
@@ -118,7 +116,7 @@ class CarrierDial:
         return DialParty(
             to=to,
             from_=from_,
-            ring_timeout=min(max(round(ring_timeout), _LEAST_RING), _MOST_RING),
+            ring_timeout=ring_timeout,
             ended_url=self._ended_url,
             whisper_url=self.whisper_url or None,
             status_url=self._status_url,
@@ -144,7 +142,7 @@ class CarrierDial:
         self._follower.progressed(report)
 
     async def _judged(self, webhook: Webhook) -> None:
-        self._follower.judged(self._carrier.read_verdict(webhook).verdict)
+        self._follower.judged(self._carrier.read_verdict(webhook))
 
     async def _answered(self, webhook: Webhook) -> Answer:
         self.begun.set()

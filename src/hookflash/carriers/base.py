@@ -21,7 +21,6 @@ __all__ = [
     "Answer",
     "AskKey",
     "Carrier",
-    "CarrierJudgement",
     "CarrierReport",
     "DialEnded",
     "DialParty",
@@ -98,7 +97,7 @@ class DialParty(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         to: E.164 or a `sip:` address.
         from_: the number that they see.
-        ring_timeout: whole seconds, 5 to 600.
+        ring_timeout: seconds, 5 to 600.
         ended_url: is told how it went (`Carrier.read_dial_ended`) when the two are not, or no
             longer, connected, and answers with the steps that follow.
         whisper_url: answers with what they hear before they are connected; no steps connect them,
@@ -111,7 +110,7 @@ class DialParty(msgspec.Struct, frozen=True, kw_only=True):
 
     to: str
     from_: str
-    ring_timeout: int
+    ring_timeout: float
     ended_url: str
     whisper_url: str | None = None
     status_url: str | None = None
@@ -155,7 +154,6 @@ class RoomEvent(StrEnum):
     LEFT = "left"
     ANNOUNCED = "announced"
     """An announcement was heard, or could not be."""
-    ENDED = "ended"
     OTHER = "other"
 
 
@@ -181,12 +179,10 @@ class DialEnded(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: how the call to the party ended; its `outcome` is set.
-        carrier_call_id: of that call; empty if there never was one.
         connected: whether the two heard each other.
     """
 
     status: CarrierStatus
-    carrier_call_id: str = ""
     connected: bool = False
 
 
@@ -245,13 +241,6 @@ class CarrierReport(msgspec.Struct, frozen=True, kw_only=True):
 
     carrier_call_id: str
     status: CarrierStatus
-
-
-class CarrierJudgement(msgspec.Struct, frozen=True, kw_only=True):
-    """Who has answered a call, by the company's word."""
-
-    carrier_call_id: str
-    verdict: CarrierVerdict
 
 
 class PlacedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -313,7 +302,7 @@ class Carrier(ABC):
             ProtocolError: it is no status callback.
         """
 
-    def read_verdict(self, webhook: Webhook) -> CarrierJudgement:
+    def read_verdict(self, webhook: Webhook) -> CarrierVerdict:
         """Read who has answered a call.
 
         Raises:

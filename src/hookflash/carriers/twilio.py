@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, assert_never, cast
 
 from hookflash.carriers.base import (
     Answer,
     AskKey,
     Carrier,
-    CarrierJudgement,
     CarrierReport,
     DialEnded,
     DialParty,
@@ -86,12 +86,8 @@ _STATUSES: Mapping[str, tuple[CallState, Outcome | None]] = {
 }
 # https://www.twilio.com/docs/voice/twiml/dial#action: what it says besides, of the dialled call.
 _DIALLED: Mapping[str, Outcome] = {
-    "completed": Outcome.COMPLETED,
     "answered": Outcome.COMPLETED,
-    "busy": Outcome.BUSY,
-    "no-answer": Outcome.NO_ANSWER,
-    "failed": Outcome.FAILED,
-    "canceled": Outcome.CANCELED,
+    **{word: outcome for word, (_, outcome) in _STATUSES.items() if outcome is not None},
 }
 # https://www.twilio.com/docs/voice/twiml/conference#statuscallbackevent
 _ROOM_EVENTS: Mapping[str, RoomEvent] = {
@@ -99,11 +95,10 @@ _ROOM_EVENTS: Mapping[str, RoomEvent] = {
     "participant-leave": RoomEvent.LEFT,
     "announcement-end": RoomEvent.ANNOUNCED,
     "announcement-fail": RoomEvent.ANNOUNCED,
-    "conference-end": RoomEvent.ENDED,
 }
 _VERDICTS = frozenset(verdict.value for verdict in CarrierVerdict)
 _PROGRESS: tuple[CallProgress, ...] = ("initiated", "ringing", "answered", "completed")
-_ROOM_PROGRESS: tuple[ConferenceProgress, ...] = ("start", "end", "join", "leave", "announcement")
+_ROOM_PROGRESS: tuple[ConferenceProgress, ...] = ("join", "leave", "announcement")
 # "Call is not in-progress. Cannot redirect." Also: it ended before we could end it.
 _NOT_IN_STATE = 21220
 _NOT_FOUND = 20404
@@ -215,13 +210,13 @@ class TwilioCarrier(Carrier):
             ),
         )
 
-    def read_verdict(self, webhook: Webhook) -> CarrierJudgement:
+    def read_verdict(self, webhook: Webhook) -> CarrierVerdict:
         """Read the callback of asynchronous answering-machine detection."""
-        call_id, answered_by = webhook.field("CallSid"), webhook.field("AnsweredBy")
-        if not call_id or answered_by not in _VERDICTS:
+        answered_by = webhook.field("AnsweredBy")
+        if not webhook.field("CallSid") or answered_by not in _VERDICTS:
             msg = "not a verdict of answering-machine detection"
             raise ProtocolError(msg, status=400)
-        return CarrierJudgement(carrier_call_id=call_id, verdict=CarrierVerdict(answered_by))
+        return CarrierVerdict(answered_by)
 
     def connect_media(self, url: str, parameters: Mapping[str, str]) -> Answer:
         """Write `<Connect><Stream>`; when we close the stream, the call ends with the document."""
@@ -254,7 +249,6 @@ class TwilioCarrier(Carrier):
             raise ProtocolError(msg, status=400)
         return DialEnded(
             status=CarrierStatus(state=CallState.ENDED, outcome=outcome),
-            carrier_call_id=webhook.field("DialCallSid"),
             connected=webhook.field("DialBridged") == "true",
         )
 
@@ -291,7 +285,7 @@ class TwilioCarrier(Carrier):
                 to=to,
                 from_=from_,
                 twiml=answer.body,
-                timeout=round(min(max(ring_timeout, 5.0), 600.0)),
+                timeout=_ring_seconds(ring_timeout),
                 **(
                     {"status_callback": status_url, "status_callback_event": events}
                     if status_url
@@ -443,6 +437,10 @@ async def _mapped() -> AsyncGenerator[None]:
         raise LinkError(msg) from exc
 
 
+def _ring_seconds(ring_timeout: float) -> int:
+    return round(min(max(ring_timeout, 5.0), 600.0))
+
+
 def _sequence(webhook: Webhook) -> int | None:
     sequence = webhook.field("SequenceNumber")
     return int(sequence) if sequence.isascii() and sequence.isdigit() else None
@@ -472,7 +470,7 @@ def _verb(step: Step) -> Verb:
                 action=step.ended_url,
                 answer_on_bridge=True,
                 caller_id=step.from_,
-                timeout=step.ring_timeout,
+                timeout=_ring_seconds(step.ring_timeout),
             )
         case EnterRoom():
             return Dial(
@@ -495,22 +493,16 @@ def _party(step: DialParty) -> Number | Sip:
         if step.send_digits:
             msg = "send_digits: Twilio presses keys at telephone numbers, not at SIP addresses"
             raise UsageError(msg)
-        return Sip(
-            step.to,
-            url=step.whisper_url,
-            status_callback=step.status_url,
-            status_callback_event=_PROGRESS if step.status_url else ("completed",),
-            machine_detection="Enable" if step.verdict_url else None,
-            amd_status_callback=step.verdict_url,
-        )
-    return Number(
-        step.to,
+        party: Sip | Number = Sip(step.to)
+    else:
+        party = Number(step.to, send_digits=step.send_digits or None)
+    return replace(
+        party,
         url=step.whisper_url,
         status_callback=step.status_url,
         status_callback_event=_PROGRESS if step.status_url else ("completed",),
         machine_detection="Enable" if step.verdict_url else None,
         amd_status_callback=step.verdict_url,
-        send_digits=step.send_digits or None,
     )
 
 

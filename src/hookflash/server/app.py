@@ -37,7 +37,7 @@ from hookflash.calls.addresses import Address, Responder
 from hookflash.calls.call import Call, current_call
 from hookflash.calls.cold_transfer import transfer
 from hookflash.calls.outcome import TransferOutcome, TransferVia
-from hookflash.carriers.base import Answer, Carrier, CarrierReport, PlacedCall, Webhook
+from hookflash.carriers.base import Answer, Carrier, CarrierReport, Webhook
 from hookflash.errors import ConfigError, HookflashError, ProtocolError, UsageError
 from hookflash.events.call import CallState, CarrierStatus, Outcome
 from hookflash.events.media import StreamStarted
@@ -232,7 +232,9 @@ class App:
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if placing.done():
-                self._placed(call, placing.result())
+                placed = placing.result()
+                self._known(call, placed.carrier_call_id)
+                call.report(placed.status)
             else:
                 placing.add_done_callback(lambda late: late.cancelled() or late.exception())
         except BaseException:
@@ -248,15 +250,11 @@ class App:
 
     def _verdict_url(self, call: Call) -> str:
         async def judged(webhook: Webhook) -> None:
-            call.judged(self.carrier.read_verdict(webhook).verdict)
+            call.judged(self.carrier.read_verdict(webhook))
 
         address = self._addresses.callback(judged)
         call.when_ended(address.close)
         return address.url
-
-    def _placed(self, call: Call, placed: PlacedCall) -> None:
-        self._known(call, placed.carrier_call_id)
-        call.report(placed.status)
 
     def _known(self, call: Call, carrier_call_id: str) -> None:
         call.carrier_call_id = carrier_call_id
