@@ -1,14 +1,10 @@
 """Handing the caller of a session to somebody without a word to them before."""
 
-from collections.abc import Callable
-
 from hookflash.agent.conversation import Conversation
-from hookflash.agent.emitter import Emitter
 from hookflash.agent.history import History
 from hookflash.agent.line import running_agent
 from hookflash.agent.speech import running_item
-from hookflash.agent.status import Status
-from hookflash.calls.call import Call
+from hookflash.agent.topology.base import TransferHost
 from hookflash.calls.outcome import TransferOutcome, TransferVia
 from hookflash.events.call import Outcome
 from hookflash.events.status import Doing
@@ -72,46 +68,26 @@ async def last_words(conversation: Conversation, reason: str, *, in_tool: bool) 
 
 
 async def cold_transfer(
-    call: Call,
-    conversation: Conversation,
-    status: Status,
-    emitter: Emitter,
-    to: str,
-    *,
-    from_: str | None,
-    ring_timeout: float,
-    via: TransferVia,
-    leave: Callable[[str], object],
-    history: History,
+    host: TransferHost, to: str, *, from_: str | None, ring_timeout: float, via: TransferVia
 ) -> TransferOutcome:
-    """Hand the caller over, and close the session; or have them back.
+    """Hand the caller over, and close the session; or have them back. As `Call.transfer`.
 
-    Args:
-        call: the caller's.
-        conversation: says its last words, and neither listens nor speaks while it rings.
-        status: shows that a transfer goes on.
-        emitter: tells what came of it.
-        to: as `Call.transfer`, and so are the others.
-        from_: see there.
-        ring_timeout: see there.
-        via: see there.
-        leave: closes the session for a reason; the call stays.
-        history: where the model is told that nobody has taken the call.
+    They hear last words first; while it rings, the session neither listens nor speaks.
 
     Raises:
         UsageError, SessionClosed: as `Call.transfer`.
     """
     in_tool = running_item.get() is not None
-    aftermath = Aftermath(history)
+    aftermath = Aftermath(host.history)
     try:
-        await last_words(conversation, _REASON, in_tool=in_tool)
-        conversation.ears.deafen(_REASON)
-        status.begin(Doing.TRANSFERRING)
-        outcome = await call.transfer(to, from_=from_, ring_timeout=ring_timeout, via=via)
+        await last_words(host.conversation, _REASON, in_tool=in_tool)
+        host.conversation.ears.deafen(_REASON)
+        host.status.begin(Doing.TRANSFERRING)
+        outcome = await host.call.transfer(to, from_=from_, ring_timeout=ring_timeout, via=via)
     except BaseException:
-        _release(conversation, status, answer=False)
+        _release(host, answer=False)
         raise
-    emitter.tell(
+    host.emitter.tell(
         CallTransferred,
         success=outcome.success,
         outcome=outcome.outcome,
@@ -120,18 +96,15 @@ async def cold_transfer(
         sip_code=outcome.sip_code,
     )
     if outcome.success:
-        # Nothing new is thought of: the tool whose reply this is has nothing more to say.
-        conversation.speech.ending = True
-        call.handed_over = True
-        leave("transferred")
+        host.hand_over()
     elif outcome.outcome is not Outcome.CANCELED:
         why = outcome.outcome.value.replace("_", " ")
         aftermath.tell("somebody else", f"nobody took the call ({why})")
-        _release(conversation, status, answer=not in_tool)
+        _release(host, answer=not in_tool)
     return outcome
 
 
-def _release(conversation: Conversation, status: Status, *, answer: bool) -> None:
-    status.end(Doing.TRANSFERRING)
-    conversation.ears.undeafen(_REASON)
-    conversation.release_speech(_REASON, answer=answer)
+def _release(host: TransferHost, *, answer: bool) -> None:
+    host.status.end(Doing.TRANSFERRING)
+    host.conversation.ears.undeafen(_REASON)
+    host.conversation.release_speech(_REASON, answer=answer)

@@ -1077,26 +1077,33 @@ class AgentSession(Generic[UserDataT]):
             WarmTransferError: a warm transfer is in progress.
             SessionClosed: the session is over, or was not started.
         """
-        conversation = self._live()
-        self._check_no_transfer()
-        assert self._call is not None
+        host = self._transfer_host(self.options.hold_music)
         return await cold_transfer(
-            self._call,
-            conversation,
-            self._status,
-            self._emitter,
-            transfer_to,
-            from_=from_,
-            ring_timeout=ring_timeout,
-            via=via,
-            leave=self._begin_close,
-            history=self._history,
+            host, transfer_to, from_=from_, ring_timeout=ring_timeout, via=via
         )
 
-    def _check_no_transfer(self) -> None:
+    def _transfer_host(self, music: HoldMusic) -> TransferHost:
+        """Return what a transfer needs of the session, unless one goes on."""
+        conversation, sound = self._live(), self._live_sound()
         if self._transfer is not None and not self._transfer.over:
             msg = "A warm transfer is already in progress for this session."
             raise WarmTransferError(msg, WarmTransferReason.ALREADY_IN_PROGRESS)
+        assert self._call is not None
+        assert self._leg is not None
+        return TransferHost(
+            call=self._call,
+            leg=self._leg,
+            pipeline=self.pipeline,
+            music=music,
+            history=self._history,
+            conversation=conversation,
+            sound=sound,
+            status=self._status,
+            emitter=self._emitter,
+            answers=self._answers,
+            brief=self._brief,
+            leave=self._begin_close,
+        )
 
     async def warm_transfer(
         self, config: WarmTransferConfig, *, hold_music: HoldMusic | None = None
@@ -1121,27 +1128,7 @@ class AgentSession(Generic[UserDataT]):
                 offered.
             SessionClosed: the session is over, or was not started.
         """
-        conversation, sound = self._live(), self._live_sound()
-        self._check_no_transfer()
-        assert self._call is not None
-        assert self._leg is not None
-        transfer = WarmTransfer(
-            config,
-            TransferHost(
-                call=self._call,
-                leg=self._leg,
-                pipeline=self.pipeline,
-                music=hold_music or self.options.hold_music,
-                history=self._history,
-                conversation=conversation,
-                sound=sound,
-                status=self._status,
-                emitter=self._emitter,
-                answers=self._answers,
-                brief=self._brief,
-                leave=self._begin_close,
-            ),
-        )
+        transfer = WarmTransfer(config, self._transfer_host(hold_music or self.options.hold_music))
         self._transfer = transfer
         return await transfer.run()
 

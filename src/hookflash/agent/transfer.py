@@ -351,10 +351,8 @@ class WarmTransfer:
             await speech.say(line, interruptible=False, keep=keep, during_hold=True)
 
     async def _sum_up(self) -> None:
-        config = self._config
-        llm = config.summary_llm or self._host.pipeline.llm
-        if llm is not None and llm is not config.summary_llm and not llm.reads_instructions:
-            llm = None
+        config, own = self._config, self._host.pipeline.llm
+        llm = config.summary_llm or (own if own is not None and own.reads_instructions else None)
         summary = ""
         if llm is not None:
             try:
@@ -470,13 +468,10 @@ class WarmTransfer:
                 self._aftermath.tell(*_what_became_of(result, self._config))
             self._end(self._fail(result), "finish")
             return
-        # Nothing new is thought of: the tool whose reply this is has nothing more to say.
-        host.conversation.speech.ending = True
-        host.call.handed_over = True
         assert self._merged is not None
         self._end(self._leave(self._merged), "leave")
         self._done.set_result(result)
-        host.leave("transferred")
+        host.hand_over()
 
     async def _fail(self, result: WarmTransferResult) -> None:
         if self._preparing is not None:

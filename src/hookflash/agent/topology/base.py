@@ -59,6 +59,13 @@ class TransferHost(msgspec.Struct, frozen=True, kw_only=True):
     brief: Callable[[Call, Pipeline, Briefing], Awaitable[None]]
     leave: Callable[[str], object]
 
+    def hand_over(self) -> None:
+        """Somebody else has the caller: the session closes, and the call goes on without it."""
+        # Nothing new is thought of: the tool whose reply this is has nothing more to say.
+        self.conversation.speech.ending = True
+        self.call.handed_over = True
+        self.leave("transferred")
+
 
 class TransferParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a topology has of its transfer.
