@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hookflash.providers.base import TextDelta, ToolCallReady
@@ -298,6 +298,8 @@ _SAID = st.text(max_size=60) | st.lists(
 
 
 @given(turns=st.lists(_SAID, max_size=4))
+@example(turns=["BOOK", "\u00b2"])
+@example(turns=["BOOK", "5\u00b2"])
 def test_whatever_is_said_the_mind_answers(turns: list[str]) -> None:
     tool = ToolSchema(
         name="book",

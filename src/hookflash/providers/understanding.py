@@ -384,8 +384,10 @@ def _numbers(words: Sequence[str]) -> list[float]:
             continue
         numbers += _spelled(run)
         run = []
-        if word[:1].isdigit() and len(word) <= _MOST_DIGITS and ":" not in word:
-            numbers += [float(word) if "." in word else int(word)] if word.count(".") < 2 else []
+        # Decimal digits alone: "²" is a digit, too, and no number.
+        digits = word.replace(".", "", 1)
+        if word[:1].isdigit() and digits.isdecimal() and len(word) <= _MOST_DIGITS:
+            numbers.append(float(word) if "." in word else int(word))
     return numbers
 
 
